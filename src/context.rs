@@ -42,31 +42,21 @@ pub struct Context(Arc<Infrastructure>);
 /// What the context bundles.
 #[derive(Debug)]
 pub struct Infrastructure {
-    /// The checked settings.
     pub settings: Settings,
-    /// The database.
     pub db: Db,
-    /// The clock.
     pub clock: Clock,
-    /// Random bytes.
     pub random: Random,
-    /// Password hashing.
     pub hasher: Hasher,
-    /// Password strength.
     pub strength_queue: WorkQueue<()>,
     /// The keys derived from the master secret.
     pub keys: DerivedKeys,
-    /// Sends e-mails.
     pub mailer: Mailer,
-    /// Talks to social log-in providers.
     pub oauth: ProviderClient,
     /// Sessions and tokens, cached for a moment.
     pub cache: Arc<SessionCache>,
     /// The providers with a log-in button.
     pub active_providers: Arc<ActiveProviders>,
-    /// The statistics of the dashboard, whose type only its use case knows.
-    pub dashboard_stats: TtlCell<Arc<dyn Any + Send + Sync>>,
-    /// Diagnostics about trusted proxies.
+    pub dashboard_stats: TtlCell<DashboardStats>,
     pub forwarding: ForwardingDiagnostics,
     /// Locked while the signing keys are read. Holds when a token with an unknown key last caused that.
     pub keys_read_at: tokio::sync::Mutex<Option<OffsetDateTime>>,
@@ -102,13 +92,7 @@ pub enum ContextError {
     Secret(#[from] SecretKeyError),
     /// The data directory cannot be created.
     #[error("the data directory {path}: {source}")]
-    DataDir {
-        /// The folder.
-        path: std::path::PathBuf,
-        /// The error of the system.
-        source: std::io::Error,
-    },
-    /// The database cannot be opened.
+    DataDir { path: std::path::PathBuf, source: std::io::Error },
     #[error("the database: {0}")]
     Database(#[from] OpenError),
     /// E-mails cannot be sent with these settings.

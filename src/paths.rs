@@ -24,9 +24,7 @@ pub enum Kind {
 /// The path of a route, with its parameters in angle brackets as Rocket writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pattern {
-    /// The path.
     pub path: &'static str,
-    /// What is there.
     pub kind: Kind,
 }
 

@@ -46,11 +46,9 @@ impl Account {
     }
 }
 
-/// A new account.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct NewAccount {
-    /// The address.
     pub email: Email,
     /// The hash of the password; `None` when the user will choose one by link, or logs in otherwise.
     pub password_hash: Option<PasswordHash>,

@@ -165,7 +165,6 @@ pub struct Suspension {
 /// An action with what it needs besides a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionRequest {
-    /// The action.
     pub action: AdminAction,
     /// The reason and the end, where the action is a suspension.
     pub suspension: Suspension,

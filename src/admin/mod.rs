@@ -52,7 +52,6 @@ pub struct Actor<'a> {
 /// Why an action on an account was refused.
 #[derive(Debug, Error)]
 pub enum AdminError {
-    /// The account does not exist.
     #[error("no such account")]
     NotFound,
     /// The actor lacks a permission, or the target has permissions that the actor lacks.
@@ -75,7 +74,6 @@ pub enum AdminError {
 pub struct LockedTarget {
     /// The actor with the permissions of their groups.
     pub actor: User,
-    /// The account.
     pub account: Account,
 }
 

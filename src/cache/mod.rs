@@ -23,9 +23,7 @@ const CAPACITY: usize = 10_000;
 /// An active session with its user.
 #[derive(Debug, Clone)]
 pub struct ActiveSession {
-    /// The session.
     pub session: SessionId,
-    /// Its user.
     pub user: Arc<User>,
     /// When it ends at the latest; unused, it may end earlier.
     pub expires_at: OffsetDateTime,
@@ -46,7 +44,6 @@ pub struct VerifiedToken {
     pub user: UserId,
     /// The rotation that issued the token, if using the token confirms it.
     pub rotation: Option<Arc<str>>,
-    /// When the token expires.
     pub expires_at: OffsetDateTime,
 }
 

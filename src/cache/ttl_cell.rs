@@ -12,7 +12,6 @@ pub struct TtlCell<T> {
 }
 
 impl<T: Clone> TtlCell<T> {
-    /// Creates an empty cell.
     #[must_use]
     pub const fn new(ttl: Duration) -> Self {
         Self { ttl, stored: Mutex::new(None) }
@@ -31,7 +30,6 @@ impl<T: Clone> TtlCell<T> {
         self.lock().as_ref().map(|(value, _)| value.clone())
     }
 
-    /// Stores a value.
     pub fn set(&self, value: T, now: OffsetDateTime) {
         *self.lock() = Some((value, now));
     }

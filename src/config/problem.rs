@@ -14,11 +14,9 @@ pub struct NotAllowed;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name} = {value}: {what}")]
 pub struct SettingError {
-    /// The setting's name.
     pub name: String,
     /// Its value, without secrets.
     pub value: String,
-    /// What is wrong with it.
     pub what: SettingProblem,
 }
 

@@ -35,19 +35,9 @@ pub enum Accepts {
     /// What the sentence with this translation key says.
     Sentence(&'static str),
     /// A whole number from `min` to `max`.
-    Number {
-        /// The lowest.
-        min: u64,
-        /// The highest.
-        max: u64,
-    },
+    Number { min: u64, max: u64 },
     /// A duration from `min` to `max` seconds.
-    Seconds {
-        /// The shortest.
-        min: u64,
-        /// The longest.
-        max: u64,
-    },
+    Seconds { min: u64, max: u64 },
 }
 
 /// How much of a value may be shown and logged.

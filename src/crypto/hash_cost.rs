@@ -51,7 +51,6 @@ impl HashCostLimit {
     /// The limit on any machine, however fast.
     pub const CEILING: Self = Self { iterations: MOST_ITERATIONS, blocks: MOST_BLOCKS };
 
-    /// Iterations of PBKDF2.
     #[must_use]
     pub fn iterations(&self) -> u64 {
         self.iterations

@@ -38,12 +38,7 @@ pub enum SecretKeyError {
     Malformed,
     /// The file in the data directory cannot be read or written.
     #[error("{path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// The file holds something else.
     #[error("{0}: does not hold a secret key")]
     NotAKey(PathBuf),

@@ -13,7 +13,6 @@ use crate::types::Secret;
 /// A key with its times.
 #[derive(Debug)]
 pub struct TimedKey {
-    /// The key.
     pub key: SigningKey,
     /// Its place in the line of keys.
     pub generation: i64,

@@ -23,6 +23,7 @@ const MOST_MEMORY: u32 = 256 * 1024;
 pub struct PasswordHash(String);
 
 impl PasswordHash {
+    /// Wraps a hash that the database has.
     #[must_use]
     pub fn from_stored(phc: String) -> Self {
         Self(phc)

@@ -79,13 +79,7 @@ pub struct NotWritable(String);
 pub enum OpenError {
     /// The SQLite file or its folder cannot be made.
     #[error("{path}: {source}")]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The database refuses.
+    File { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Database(#[from] DbError),
 }

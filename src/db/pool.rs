@@ -41,7 +41,6 @@ impl Pool {
         Self { connections, health, may_write, is_pooled }
     }
 
-    /// Returns the engine.
     #[must_use]
     pub fn get_database_backend(&self) -> DbBackend {
         self.connections.get_database_backend()

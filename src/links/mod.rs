@@ -24,11 +24,9 @@ use crate::types::{Email, Secret, UserId};
 pub struct Link {
     /// What it is for.
     pub purpose: Purpose,
-    /// Its user.
     pub user: UserId,
     /// The e-mail address it is about, if its purpose has one.
     pub email: Option<Email>,
-    /// When it was created.
     pub created_at: OffsetDateTime,
 }
 
@@ -50,9 +48,7 @@ pub struct PendingLink {
     pub purpose: String,
     /// The e-mail address it is about, if its purpose has one.
     pub email: Option<String>,
-    /// When it was created.
     pub created_at: OffsetDateTime,
-    /// When it expires.
     pub expires_at: OffsetDateTime,
 }
 

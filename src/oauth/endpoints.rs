@@ -94,7 +94,6 @@ impl Endpoint {
         }
     }
 
-    /// Returns the URL as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()

@@ -46,9 +46,7 @@ pub enum AuthState {
 /// Cookies that will never work again, because their session has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeadCookies {
-    /// The access cookie.
     pub access: bool,
-    /// The refresh cookie.
     pub refresh: bool,
 }
 

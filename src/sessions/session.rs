@@ -68,7 +68,6 @@ pub struct IssuedTokens {
 /// An active session, as shown to its owner.
 #[derive(Debug, Clone)]
 pub struct SessionSummary {
-    /// The session.
     pub session: SessionId,
     /// When the user logged in.
     pub created_at: OffsetDateTime,
@@ -94,7 +93,6 @@ pub struct SessionList {
 /// Everything that is stored about a session, without its tokens.
 #[derive(Debug, Clone)]
 pub struct SessionRecord {
-    /// The id.
     pub id: String,
     /// When the user logged in.
     pub created_at: OffsetDateTime,

@@ -20,12 +20,9 @@ use crate::types::{Secret, SessionId, UserId};
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
 
-/// A signed token.
 #[derive(Debug, Clone)]
 pub struct IssuedToken {
-    /// The token.
     pub token: Secret,
-    /// When it expires.
     pub expires_at: OffsetDateTime,
     /// How long that is from now.
     pub lifetime: time::Duration,

@@ -33,7 +33,6 @@ const MAX_IDENTITIES: u64 = 100;
 pub struct Provider {
     /// The ID of its row; `None` when the settings define it.
     pub id: Option<i64>,
-    /// The registration.
     pub registration: ClientRegistration,
     /// Whether users may log in with it.
     pub is_active: bool,
@@ -63,9 +62,7 @@ pub struct ProviderInput {
 /// A provider's user that is connected to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The ID of the row.
     pub id: i64,
-    /// The account.
     pub user: UserId,
     /// The provider's name in URLs.
     pub provider: String,
@@ -75,7 +72,6 @@ pub struct Identity {
     pub subject: String,
     /// The address or name at the provider, for display; may be empty.
     pub label: String,
-    /// When it was connected.
     pub connected_at: OffsetDateTime,
     /// When it was last used to log in.
     pub used_at: OffsetDateTime,

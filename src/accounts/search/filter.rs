@@ -78,10 +78,8 @@ impl SearchTerms {
 /// Why a text is not a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ConditionError {
-    /// Neither `true` nor `false`.
     #[error("neither true nor false")]
     NotBool,
-    /// Not a number.
     #[error("not a number")]
     NotNumber,
     /// Not a date in the form YYYY-MM-DD.

@@ -56,7 +56,6 @@ pub enum MatchCount {
     AtLeast(u64),
 }
 
-/// A page of users.
 #[derive(Debug, Clone)]
 pub struct SearchPage {
     /// The users, in order.
@@ -212,7 +211,6 @@ fn truncate_page(at_most: u64, users: &mut Vec<UserSummary>, sort: SortOrder) ->
     users.last().filter(|_| is_longer).map(|row| Cursor::of(row, sort))
 }
 
-/// Returns one user.
 pub async fn find(db: &Db, id: UserId) -> Result<Option<UserSummary>, DbError> {
     let filter = UserFilter { only: Some(id), ..UserFilter::default() };
     let (sort, bounds) = (SortOrder::default(), SearchBounds::default());

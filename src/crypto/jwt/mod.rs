@@ -55,7 +55,6 @@ pub struct ExpectedClaims<'a> {
     pub audience: &'a str,
     /// `token_type`
     pub kind: &'a str,
-    /// The present.
     pub now: OffsetDateTime,
     /// How far clocks may differ.
     pub leeway: std::time::Duration,
