@@ -23,7 +23,7 @@ const WINDOW: usize = 32;
 /// The shortest step from one window to the next.
 const STEP: usize = 8;
 
-/// What a password may cost in all, in units of `price`: about 8 ms on the machine of
+/// What a password may cost in all, in units of [`cost`]: about 8 ms on the machine of
 /// docs/PERFORMANCE.md. Thirteen different leet characters cost no more, and are strong whatever they
 /// are; fourteen windows without any fit in as well.
 const BUDGET: usize = 60_000;
