@@ -32,7 +32,7 @@ pub fn create_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Tells whether every user of this machine may read a file.
+/// Returns whether every user of this machine may read a file.
 #[cfg(unix)]
 #[must_use]
 pub fn is_world_readable(path: &Path) -> bool {

@@ -139,7 +139,7 @@ fn cost(chars: &[char]) -> usize {
     chars.len() * chars.len() * (readings + 3)
 }
 
-/// Tells whether zxcvbn has found the whole text on its list of passwords.
+/// Returns whether zxcvbn has found the whole text on its list of passwords.
 fn is_common(entropy: &zxcvbn::Entropy) -> bool {
     matches!(
         entropy.feedback().and_then(Feedback::warning),

@@ -26,13 +26,13 @@ const MAX_WORD_LENGTH: usize = 32;
 /// How many words of a password are told: they become the input of an estimate whose cost is bounded.
 const MAX_FOUND: usize = 12;
 
-/// Tells whether a password in lower case is one of Django's common ones.
+/// Returns whether a password in lower case is one of Django's common ones.
 pub(super) fn is_common(lower: &str) -> bool {
     // Django strips white space too.
     COMMON.contains(lower.trim())
 }
 
-/// Tells whether a text in lower case is a Korean word, in Hangul, in a Latin spelling of it, or typed
+/// Returns whether a text in lower case is a Korean word, in Hangul, in a Latin spelling of it, or typed
 /// on a keyboard that is set to Latin letters.
 pub(super) fn is_korean(lower: &str) -> bool {
     KOREAN.contains(lower)
@@ -127,7 +127,7 @@ impl KoreanWords {
         self.words.contains(word) || self.given_names.contains(word) || self.is_full_name(word)
     }
 
-    /// Tells whether a word is a surname and a given name, without a space, as Koreans write them.
+    /// Returns whether a word is a surname and a given name, without a space, as Koreans write them.
     fn is_full_name(&self, word: &str) -> bool {
         // No surname on the list has more than six characters (남궁, typed with Latin letters).
         let mut cuts = word.char_indices().map(|(at, _)| at).skip(1).take(6);

@@ -132,13 +132,13 @@ impl AdminAction {
         self.spec().permission
     }
 
-    /// Tells whether the action takes the account away from its user.
+    /// Returns whether the action takes the account away from its user.
     #[must_use]
     pub fn is_dangerous(self) -> bool {
         self.spec().is_dangerous
     }
 
-    /// Tells whether the account is already as the action would leave it.
+    /// Returns whether the account is already as the action would leave it.
     #[must_use]
     pub fn is_moot(self, account: &Account, now: OffsetDateTime) -> bool {
         match self {

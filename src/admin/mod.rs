@@ -94,7 +94,7 @@ pub async fn lock_target(
 }
 
 impl LockedTarget {
-    /// Tells whether the target has no permission that the actor lacks.
+    /// Returns whether the target has no permission that the actor lacks.
     pub async fn may_be_taken_over(&self, transaction: &Transaction) -> Result<bool, DbError> {
         let user = as_granted(transaction, self.account.user.clone()).await?;
         Ok(user.permissions().are_within(self.actor.permissions()))
@@ -110,7 +110,7 @@ impl LockedTarget {
     }
 }
 
-/// Tells whether a user has a permission that the reader lacks, as both are now.
+/// Returns whether a user has a permission that the reader lacks, as both are now.
 pub async fn outranks(db: &Db, user: &User, reader: &User) -> Result<bool, DbError> {
     // Roles alone answer most cases; only two ordinary staff members need the query.
     if user.is_superuser || !user.is_staff || reader.is_superuser {
@@ -139,7 +139,7 @@ async fn as_granted(transaction: &Transaction, user: User) -> Result<User, DbErr
     Ok(User { granted, ..user })
 }
 
-/// Tells whether the actor has everything that the role and the groups would grant.
+/// Returns whether the actor has everything that the role and the groups would grant.
 #[must_use]
 pub fn may_grant(actor: &User, superuser: bool, groups: &[&Group]) -> bool {
     let own = actor.permissions();

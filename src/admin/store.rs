@@ -54,7 +54,7 @@ pub async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<BulkJob>, DbError>
     Ok(rows.all(db.reader()).await?.into_iter().map(job).collect())
 }
 
-/// Tells whether any job is running.
+/// Returns whether any job is running.
 pub async fn is_any_running(db: &Db) -> Result<bool, DbError> {
     // The worker asks every second, so this must stay one cheap query.
     let row: Option<i64> = Entity::find()

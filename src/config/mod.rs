@@ -128,7 +128,7 @@ impl std::fmt::Debug for Given {
     }
 }
 
-/// Tells whether an address is that of a proxy in `trusted_proxies`.
+/// Returns whether an address is that of a proxy in `trusted_proxies`.
 #[must_use]
 pub fn is_trusted(address: IpAddr, trusted_proxies: &[IpNet]) -> bool {
     trusted_proxies.iter().any(|network| network.contains(&address))
@@ -211,21 +211,21 @@ impl Settings {
         reader.finish().map(|()| settings)
     }
 
-    /// Tells whether an account may have an address.
+    /// Returns whether an account may have an address.
     #[must_use]
     pub fn accepts_email(&self, email: &Email) -> bool {
         // No mail reaches a local address, so it cannot be verified.
         self.allow_local_email || !email.is_local()
     }
 
-    /// Tells whether a superuser that the owner of the machine creates may have an address.
+    /// Returns whether a superuser that the owner of the machine creates may have an address.
     #[must_use]
     pub fn accepts_superuser_email(&self, email: &Email) -> bool {
         // Trying the program out on one machine needs no setting.
         self.public_url.is_loopback() || self.accepts_email(email)
     }
 
-    /// Tells whether users get their e-mails.
+    /// Returns whether users get their e-mails.
     #[must_use]
     pub fn delivers_mail(&self) -> bool {
         // Files are for trying the program out; the users of an https site cannot read them.

@@ -46,7 +46,7 @@ impl HashKinds {
 }
 
 impl HashCostLimit {
-    /// Tells whether the iterations of PBKDF2 keep to the limit.
+    /// Returns whether the iterations of PBKDF2 keep to the limit.
     #[must_use]
     pub fn allows_iterations(&self, kinds: &HashKinds) -> bool {
         u64::from(kinds.iterations) <= self.iterations

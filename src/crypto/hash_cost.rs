@@ -56,7 +56,7 @@ impl HashCostLimit {
         self.iterations
     }
 
-    /// Tells whether a hash costs no more than this.
+    /// Returns whether a hash costs no more than this.
     #[must_use]
     pub fn allows(&self, hash: &PasswordHash) -> bool {
         // A hash that cannot be read is never computed, so it costs nothing.

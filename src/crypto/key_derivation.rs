@@ -177,7 +177,7 @@ impl DerivedKeys {
         base64url(hmac::sign(&self.csrf, holder.as_bytes()).as_ref())
     }
 
-    /// Tells whether `token` is [`csrf_token`](Self::csrf_token) of `holder`.
+    /// Returns whether `token` is [`csrf_token`](Self::csrf_token) of `holder`.
     #[must_use]
     pub fn is_csrf_token(&self, token: &str, holder: &str) -> bool {
         is_signed(&self.csrf, token, holder)
@@ -189,7 +189,7 @@ impl DerivedKeys {
         base64url(hmac::sign(&self.device, statement.as_bytes()).as_ref())
     }
 
-    /// Tells whether `signature` is [`sign_device`](Self::sign_device) of `statement`.
+    /// Returns whether `signature` is [`sign_device`](Self::sign_device) of `statement`.
     #[must_use]
     pub fn is_device_signature(&self, signature: &str, statement: &str) -> bool {
         is_signed(&self.device, signature, statement)

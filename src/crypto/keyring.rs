@@ -84,7 +84,7 @@ impl Keyring {
         (named.state(now) != KeyState::Refused).then_some(&named.key)
     }
 
-    /// Tells whether there is a key with this id, refused ones included.
+    /// Returns whether there is a key with this id, refused ones included.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {
         self.keys.iter().any(|timed| timed.key.id == id)

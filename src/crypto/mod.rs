@@ -42,7 +42,7 @@ pub fn hash_secret(secret: &Secret) -> HashedSecret {
     HashedSecret(hex(&sha256(secret.expose().as_bytes())))
 }
 
-/// Tells whether two secrets are the same.
+/// Returns whether two secrets are the same.
 #[must_use]
 pub fn constant_time_eq(one: &str, other: &str) -> bool {
     // `==` ends at the first difference, so its duration tells how much of a guess was right.

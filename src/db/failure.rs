@@ -22,14 +22,14 @@ impl Code {
 }
 
 impl DbError {
-    /// Tells whether trying again in a moment may work: the database is unreachable, busy or full, and
+    /// Returns whether trying again in a moment may work: the database is unreachable, busy or full, and
     /// the statement is not at fault.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         is_unavailable(&self.0)
     }
 
-    /// Tells whether the database can be read but not written: a standby of PostgreSQL, or a
+    /// Returns whether the database can be read but not written: a standby of PostgreSQL, or a
     /// write-protected file.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
@@ -42,13 +42,13 @@ impl DbError {
         }
     }
 
-    /// Tells whether a unique index refused the statement: another row has the value.
+    /// Returns whether a unique index refused the statement: another row has the value.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
         matches!(self.0.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
     }
 
-    /// Tells whether the data of one row is at fault: for this row the statement fails however often it
+    /// Returns whether the data of one row is at fault: for this row the statement fails however often it
     /// is tried, and for another row it may work.
     #[must_use]
     pub fn is_about_data(&self) -> bool {
@@ -73,13 +73,13 @@ impl DbError {
         }
     }
 
-    /// Tells whether `SQLite` says that another process writes.
+    /// Returns whether `SQLite` says that another process writes.
     pub(super) fn is_busy(&self) -> bool {
         // BUSY, LOCKED.
         matches!(self.code(), Some(Code::Sqlite(5 | 6)))
     }
 
-    /// Tells whether PostgreSQL answers with this code.
+    /// Returns whether PostgreSQL answers with this code.
     pub(super) fn has_code(&self, expected: &str) -> bool {
         matches!(self.code(), Some(Code::Postgres(code)) if code == expected)
     }
@@ -105,7 +105,7 @@ pub(super) fn is_unavailable(error: &DbErr) -> bool {
     }
 }
 
-/// Tells whether a failure may pass by itself.
+/// Returns whether a failure may pass by itself.
 pub(super) fn is_passing(error: &sqlx::Error) -> bool {
     match (error, Code::of(error)) {
         // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.

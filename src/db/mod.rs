@@ -119,7 +119,7 @@ impl Db {
         })
     }
 
-    /// Tells whether the tables are up to date, without changing anything.
+    /// Returns whether the tables are up to date, without changing anything.
     ///
     /// # Errors
     /// [`DbError`] when the database does not answer.

@@ -51,7 +51,7 @@ impl Pool {
         &self.connections
     }
 
-    /// Tells whether a pooler such as pgbouncer is between this program and PostgreSQL.
+    /// Returns whether a pooler such as pgbouncer is between this program and PostgreSQL.
     pub(super) fn is_pooled(&self) -> bool {
         self.is_pooled
     }

@@ -64,7 +64,7 @@ async fn connect(url: &str, health: &Arc<Health>) -> Result<(DatabaseConnection,
     Ok((Database::connect(pooled(url, health)).await?, true))
 }
 
-/// Tells whether our settings have arrived at the server itself.
+/// Returns whether our settings have arrived at the server itself.
 async fn is_marked(pool: &PgPool) -> Result<bool, DbError> {
     let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
     let question = format!("SELECT coalesce(current_setting('{}', true), '')", MARK.0);
@@ -112,7 +112,7 @@ fn pooled(url: &str, health: &Arc<Health>) -> ConnectOptions {
     options
 }
 
-/// Tells whether PostgreSQL answers on this connection and reports autocommit.
+/// Returns whether PostgreSQL answers on this connection and reports autocommit.
 async fn is_in_autocommit(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     if connection.is_in_transaction() {
         return Ok(false);

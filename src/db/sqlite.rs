@@ -74,7 +74,7 @@ async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbError>
     Ok(Database::connect(options).await?)
 }
 
-/// Tells whether a SQLite connection may be used: it is trusted and in autocommit.
+/// Returns whether a SQLite connection may be used: it is trusted and in autocommit.
 fn may_use(connection: &sqlx::SqliteConnection, is_trusted: bool) -> bool {
     if !is_trusted {
         return closing("a commit or a roll-back has failed");

@@ -158,7 +158,7 @@ pub async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbEr
     Ok(done.rows_affected == 1)
 }
 
-/// Tells whether any group grants one of the permissions `any` to a member of this group who is
+/// Returns whether any group grants one of the permissions `any` to a member of this group who is
 /// staff and no superuser.
 pub async fn has_member_granted(
     transaction: &Transaction,

@@ -83,7 +83,7 @@ impl Endpoint {
         Self::parse(text).expect("built-in endpoints are well-formed")
     }
 
-    /// Tells whether the URL is on this machine.
+    /// Returns whether the URL is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {

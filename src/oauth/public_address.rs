@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Tells whether an address is on the public Internet: not in the registries of RFC 6890, nor in the
+/// Returns whether an address is on the public Internet: not in the registries of RFC 6890, nor in the
 /// ranges that cloud providers use for themselves.
 pub(super) fn is_public(ip: IpAddr) -> bool {
     match ip {

@@ -5,7 +5,7 @@
 /// First characters of a formula. Spreadsheets in East Asia accept the full-width ones.
 const SIGNS: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'];
 
-/// Tells whether a spreadsheet would compute this text as a formula.
+/// Returns whether a spreadsheet would compute this text as a formula.
 fn is_formula(text: &str) -> bool {
     // Without leading apostrophes, so that `unescape` removes exactly the one that `escape` added.
     text.trim_start_matches('\'').starts_with(SIGNS)

@@ -46,7 +46,7 @@ pub(super) fn visible(text: &str) -> String {
     text.chars().filter(|char| !is_invisible(*char)).collect()
 }
 
-/// Tells whether a character is not displayed: Unicode's `Default_Ignorable_Code_Point` (in
+/// Returns whether a character is not displayed: Unicode's `Default_Ignorable_Code_Point` (in
 /// `DerivedCoreProperties.txt`), annotation marks, and the blank of Braille.
 fn is_invisible(char: char) -> bool {
     matches!(char,
@@ -57,7 +57,7 @@ fn is_invisible(char: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Tells whether a character modifies the one before it, as in many emoji, also at the end of a name.
+/// Returns whether a character modifies the one before it, as in many emoji, also at the end of a name.
 fn is_selector(char: char) -> bool {
     matches!(char, '\u{fe00}'..='\u{fe0f}' | '\u{e0020}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }

@@ -145,7 +145,7 @@ impl Hasher {
         self.run(move |memory| speed.limit_when_computed(memory)).await
     }
 
-    /// Tells whether our own hashes are the only kind.
+    /// Returns whether our own hashes are the only kind.
     #[must_use]
     pub fn has_only_own_cost(&self, kinds: &HashKinds) -> bool {
         kinds.iterations == 0 && kinds.costs.iter().all(|cost| *cost == self.cost)

@@ -70,7 +70,7 @@ impl Db {
         transaction.commit().await
     }
 
-    /// Tells whether nothing is left to do, late indexes included, by two cheap queries.
+    /// Returns whether nothing is left to do, late indexes included, by two cheap queries.
     async fn is_finished(&self) -> Result<bool, DbError> {
         let up_to_date = self.count_applied().await?;
         // Not `>=`: a database of a newer version goes on to the check that refuses it.

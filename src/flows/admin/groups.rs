@@ -35,7 +35,7 @@ pub enum GroupError {
     Database(#[from] DbError),
 }
 
-/// Tells whether a user may change or delete a group that grants these permissions.
+/// Returns whether a user may change or delete a group that grants these permissions.
 #[must_use]
 pub fn may_manage(user: &User, granted: Permissions) -> bool {
     granted.are_within(user.permissions())

@@ -48,13 +48,13 @@ pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
     Ok(Some(token))
 }
 
-/// Tells whether a link would work.
+/// Returns whether a link would work.
 pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     let is_good = links::is_valid(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await?;
     Ok(is_good && !accounts::has_superuser(&ctx.db).await?)
 }
 
-/// Tells whether a link was a setup link and the site has its superuser.
+/// Returns whether a link was a setup link and the site has its superuser.
 pub async fn is_finished(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     let link = links::find_past(&ctx.db, token).await?;
     let is_ours = link.is_some_and(|link| link.purpose == Purpose::Setup);
