@@ -22,10 +22,10 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Password, RequestInfo, SessionId};
 
-/// Limits e-mails about log-ins by one program from one client network to one a day. Each other program
-/// and network has a limit of its own, so that a log-in of the owner cannot use up the e-mail about a
-/// thief's.
+/// Limits e-mails about log-ins by one program from one client network to one a day.
 const NEW_DEVICE_EMAILS: Limit = Limit {
+    // Each program and network counts by itself, so that a log-in of the owner cannot use up the
+    // e-mail about a thief's.
     name: "login-letters-program",
     free: 0,
     forgets_one_in: Duration::from_hours(24),
@@ -33,10 +33,10 @@ const NEW_DEVICE_EMAILS: Limit = Limit {
     longest_wait: Duration::from_hours(24),
 };
 
-/// Limits e-mails about log-ins to an unverified address to ten, then none for a day. A user who signed
-/// up with a foreign address can log in with any number of programs, and its owner did not ask for
-/// e-mails.
+/// Limits e-mails about log-ins to an unverified address to ten, then none for a day.
 const UNVERIFIED_EMAILS: Limit = Limit {
+    // A user who signed up with a foreign address can log in with any number of programs, and its
+    // owner did not ask for e-mails.
     name: "login-letters",
     free: 9,
     forgets_one_in: Duration::from_mins(144),
@@ -143,20 +143,22 @@ fn must_verify_email(ctx: &Context, account: &Account) -> bool {
         && account.user.email_verified_at.is_none()
 }
 
-/// Returns whether to notify the owner of this log-in: the device is new, and no e-mail was sent today
-/// about the same program in the same client network. A log-in that will be refused is not counted, or
-/// a user who signed up with a foreign address could use up the e-mails before its owner verifies it.
+/// Returns whether to notify the owner of this log-in: the device is new, and no e-mail was sent
+/// today about the same program in the same client network.
 async fn must_notify(
     ctx: &Context,
     proved: &VerifiedPassword,
     info: &RequestInfo,
 ) -> Result<bool, DbError> {
     let account = &proved.account;
+    // A log-in that will be refused is not counted, or a user who signed up with a foreign address
+    // could use up the e-mails before its owner verifies it.
     if proved.is_known_device || !account.is_active || is_unverified(ctx, account) {
         return Ok(false);
     }
     let user = account.user.id;
     let program = format!("{}\n{}", info.client_network(), info.user_agent);
+    // A pseudonym: the throttle keeps no addresses and no user agents.
     let program = format!("{user}:{}", ctx.keys.pseudonym(&program));
     let mut attempts = vec![NEW_DEVICE_EMAILS.on(&program)];
     if account.user.email_verified_at.is_none() {

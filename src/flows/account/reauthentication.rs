@@ -20,6 +20,7 @@ pub async fn with_password(
     let user = proved.account.user.id;
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
+    // The password may have been changed while it was compared.
     if !account.is_some_and(|account| proved.still_matches(&account)) {
         return Err(AuthError::WrongCredentials);
     }

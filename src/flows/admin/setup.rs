@@ -42,6 +42,7 @@ pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
     if accounts::has_superuser(&transaction).await? {
         return Ok(None);
     }
+    // Every start has a link of its own: only hashes are stored, so no earlier one can be printed.
     let token = ctx.random.secret();
     links::insert(&transaction, &token, Purpose::Setup, ctx.clock.now()).await?;
     transaction.commit().await?;
@@ -93,6 +94,7 @@ pub async fn create_superuser_by_link(
     ensure_address_allowed(ctx, &email)?;
     let account = prepare(ctx, (email.clone(), language), password).await?;
     let transaction = ctx.db.begin().await?;
+    // All setup links are used up at once, so that of two attempts with two links one succeeds.
     let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
         && !accounts::has_superuser(&transaction).await?;
     if !is_first {
@@ -123,8 +125,8 @@ pub async fn create_superuser(
 }
 
 fn ensure_address_allowed(ctx: &Context, email: &Email) -> Result<(), SetupError> {
-    let is_taken = ctx.settings.accepts_superuser_email(email);
-    if is_taken { Ok(()) } else { Err(SetupError::LocalEmail) }
+    let is_accepted = ctx.settings.accepts_superuser_email(email);
+    if is_accepted { Ok(()) } else { Err(SetupError::LocalEmail) }
 }
 
 async fn prepare(
