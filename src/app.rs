@@ -151,8 +151,8 @@ fn with_fixed_settings(figment: Figment) -> Figment {
     figment.merge(Serialized::global("ip_header", false)).merge(Serialized::global("ident", false))
 }
 
-/// How long requests in progress may take when the server stops, in seconds.
-// Rocket's default of two is shorter than a queue of hashes on a busy machine.
+/// How long requests in progress may take when the server stops, in seconds. Rocket's default of
+/// two is shorter than a queue of hashes on a busy machine.
 const SHUTDOWN_GRACE_SECONDS: u32 = 5;
 
 /// Sets the grace period, unless a file or the environment does.

@@ -40,8 +40,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The number of accounts that are deleted between two pauses.
 const DELETION_BATCH: u64 = 50;
 
-/// How long a stopping server waits for e-mails that are on the wire.
-// Most take less; one that is cut off is sent again once its claim has expired.
+/// How long a stopping server waits for e-mails that are on the wire. Most take less; one that is
+/// cut off is sent again once its claim has expired.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
 /// Sends e-mails, runs bulk jobs and sweeps while the application runs.

@@ -43,6 +43,7 @@ impl Connections {
         if is_crowd && !open.close_one_of(network) {
             return None;
         }
+        // After the network's own bound, which may just have made room.
         if open.count >= self.at_most && !open.close_one() {
             return None;
         }
@@ -71,9 +72,9 @@ impl Connections {
 }
 
 impl Open {
-    /// Closes one connection of the largest network. Connections of proxies stay open: each may
-    /// carry the next request of any client.
+    /// Closes one connection of the largest network.
     fn close_one(&mut self) -> bool {
+        // Connections of proxies stay open: each may carry the next request of any client.
         let networks = self.networks.iter().filter(|(network, _)| **network != Network::Trusted);
         let crowds = networks.filter_map(|(network, connections)| {
             let since = connections.iter().filter_map(|it| it.waiting_since()).min()?;
