@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn after_login_nobody_is_redirected_to_login_or_signup() {
+    fn no_login_leads_back_to_login_or_signup() {
         for next in
             ["/account/login", "/account/login/", "/account/login?next=/x", "/account/join", ""]
         {

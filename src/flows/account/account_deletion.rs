@@ -45,10 +45,10 @@ pub async fn schedule(
     password: Option<Password>,
     info: &RequestInfo,
 ) -> Result<OffsetDateTime, DeletionError> {
-    let proved = sessions::reauthenticate(ctx, user, password, info).await?;
+    let verified = sessions::reauthenticate(ctx, user, password, info).await?;
     let now = ctx.clock.now();
     let due_at = now + GRACE_PERIOD;
-    let user = proved.account.user.id;
+    let user = verified.account.user.id;
 
     let transaction = ctx.db.begin().await?;
     // Before the account is locked, because this locks the superusers first.
@@ -58,9 +58,9 @@ pub async fn schedule(
     let account = accounts::lock(&transaction, user).await?;
     let account = account
         // The password may have been changed while it was compared.
-        .filter(|account| proved.still_matches(account))
+        .filter(|account| verified.still_matches(account))
         .ok_or(AuthError::WrongCredentials)?;
-    proved.refund_attempt_in(&transaction).await?;
+    verified.refund_attempt_in(&transaction).await?;
     sessions::end_all(&transaction, user, None, EndReason::Leaving, now).await?;
     let details = json!({ "due_at": due_at.unix_timestamp() });
     let event =

@@ -64,17 +64,17 @@ pub async fn request(
     if !ctx.settings.accepts_email(&new) {
         return Err(EmailChangeError::LocalEmail);
     }
-    let proved = sessions::reauthenticate(ctx, user, password, info).await?;
-    let user = proved.account.user.id;
-    if new.canonical() == proved.account.user.email.canonical() {
+    let verified = sessions::reauthenticate(ctx, user, password, info).await?;
+    let user = verified.account.user.id;
+    if new.canonical() == verified.account.user.email.canonical() {
         // The password was right, so it counts as no guess.
-        proved.refund_attempt(ctx).await?;
+        verified.refund_attempt(ctx).await?;
         return Err(EmailChangeError::Same);
     }
     let now = ctx.clock.now();
     let attempts = [BY_USER.on(&user.to_string())];
     if let Err(error) = throttle::check_rate_limit(&ctx.db, &attempts, now).await {
-        proved.refund_attempt(ctx).await?;
+        verified.refund_attempt(ctx).await?;
         return Err(AuthError::from(error).into());
     }
 
@@ -82,9 +82,9 @@ pub async fn request(
     let account = accounts::lock(&transaction, user).await?;
     let account = account
         // The password may have been changed while it was compared.
-        .filter(|account| proved.still_matches(account))
+        .filter(|account| verified.still_matches(account))
         .ok_or(AuthError::WrongCredentials)?;
-    proved.refund_attempt_in(&transaction).await?;
+    verified.refund_attempt_in(&transaction).await?;
     send_confirmation(ctx, &transaction, &account, &new, info).await?;
     let details = json!({ "to": new.as_typed() });
     let event = AuditEvent::by_owner(user, AuditEventKind::EmailChangeRequested, info)

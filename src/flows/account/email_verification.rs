@@ -194,7 +194,7 @@ pub async fn verify(
     let link = link.ok_or(LinkError::Invalid)?;
     let user = link.user;
     let is_signed_in = reader.session.is_some_and(|(_, owner)| owner == user);
-    let proved = match (reader.password, &link.email) {
+    let verified = match (reader.password, &link.email) {
         // Counted like a log-in, so that the link cannot be used to guess passwords.
         (Some(password), Some(email)) if !is_signed_in => {
             Some(sessions::verify_password(ctx, email, password, info).await?)
@@ -207,22 +207,22 @@ pub async fn verify(
     let email = account.as_ref().map(|account| account.user.email.canonical());
     let is_about_it = email.is_some() && email == link.email.as_ref().map(Email::canonical);
     // The password may have been changed while it was compared.
-    let is_proved =
-        account.zip(proved.as_ref()).is_some_and(|(it, proved)| proved.still_matches(&it));
-    if proved.is_some() && !is_proved {
+    let is_verified =
+        account.zip(verified.as_ref()).is_some_and(|(it, verified)| verified.still_matches(&it));
+    if verified.is_some() && !is_verified {
         return Err(AuthError::WrongCredentials.into());
     }
     if !is_about_it || !links::consume(&transaction, token, Purpose::VerifyEmail, now).await? {
         return Err(LinkError::Invalid.into());
     }
     accounts::set_email_verified(&transaction, user, now).await?;
-    if let Some(proved) = &proved {
-        proved.refund_attempt_in(&transaction).await?;
+    if let Some(verified) = &verified {
+        verified.refund_attempt_in(&transaction).await?;
     }
     // The link shows who owns the address, not who signed up with it: an attacker may have, and may
     // still be signed in. All sessions were created with the current password, since a change of it
     // ends the others; so a reader who knows the password created them.
-    let over = if is_signed_in || is_proved {
+    let over = if is_signed_in || is_verified {
         Vec::new()
     } else {
         sessions::end_all(&transaction, user, None, EndReason::EmailVerified, now).await?

@@ -90,41 +90,41 @@ pub async fn with_password(
     info: &RequestInfo,
 ) -> Result<Login, LoginError> {
     let Credentials { email, password } = credentials;
-    let proved = sessions::verify_password(ctx, &email, password, info).await?;
-    let user = proved.account.user.id;
-    let must_notify = must_notify(ctx, &proved, info).await?;
+    let verified = sessions::verify_password(ctx, &email, password, info).await?;
+    let user = verified.account.user.id;
+    let must_notify = must_notify(ctx, &verified, info).await?;
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     // The account's state is checked after the password, so that a stranger learns nothing. A password
     // that was changed while it was being compared is answered like a wrong one.
-    let hash = proved.hash.as_ref().ok_or(AuthError::WrongCredentials)?;
+    let hash = verified.hash.as_ref().ok_or(AuthError::WrongCredentials)?;
     let method = AuthMethod::Password(hash);
     let tokens = sessions::create(ctx, &transaction, (user, &email), method, info).await?;
     let Some(tokens) = tokens else {
         drop(transaction);
         tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
-        if is_unverified(ctx, &proved.account) {
+        if is_unverified(ctx, &verified.account) {
             // A client that repeats the right password is not guessing.
-            proved.refund_attempt(ctx).await?;
-            resend_verification_email(ctx, &proved, info).await?;
+            verified.refund_attempt(ctx).await?;
+            resend_verification_email(ctx, &verified, info).await?;
             return Err(LoginError::Unverified);
         }
         // A user who signed up with a foreign address learns nothing about its account, not even that
         // it exists.
-        if !must_verify_email(ctx, &proved.account)
-            && let Some(inactive) = sessions::why_inactive(ctx, &proved).await?
+        if !must_verify_email(ctx, &verified.account)
+            && let Some(inactive) = sessions::why_inactive(ctx, &verified).await?
         {
             return Err(LoginError::Inactive(inactive));
         }
         return Err(AuthError::WrongCredentials.into());
     };
     let deletion_cancelled =
-        accounts::record_deletion_cancelled(&transaction, &proved.account, info, now).await?;
+        accounts::record_deletion_cancelled(&transaction, &verified.account, info, now).await?;
     if must_notify {
-        send_new_device_email(ctx, &transaction, &proved.account, info).await?;
+        send_new_device_email(ctx, &transaction, &verified.account, info).await?;
     }
-    proved.refund_attempt_in(&transaction).await?;
+    verified.refund_attempt_in(&transaction).await?;
     sessions::commit_replacing_session(ctx, transaction, before).await?;
     tracing::info!(
         user.id = user.0, session.id = %tokens.session, request.id = info.request_id,
@@ -147,13 +147,13 @@ fn must_verify_email(ctx: &Context, account: &Account) -> bool {
 /// today about the same program in the same client network.
 async fn must_notify(
     ctx: &Context,
-    proved: &VerifiedPassword,
+    verified: &VerifiedPassword,
     info: &RequestInfo,
 ) -> Result<bool, DbError> {
-    let account = &proved.account;
+    let account = &verified.account;
     // A log-in that will be refused is not counted, or a user who signed up with a foreign address
     // could use up the e-mails before its owner verifies it.
-    if proved.is_known_device || !account.is_active || is_unverified(ctx, account) {
+    if verified.is_known_device || !account.is_active || is_unverified(ctx, account) {
         return Ok(false);
     }
     let user = account.user.id;
@@ -171,17 +171,17 @@ async fn must_notify(
 /// page would.
 async fn resend_verification_email(
     ctx: &Context,
-    proved: &VerifiedPassword,
+    verified: &VerifiedPassword,
     info: &RequestInfo,
 ) -> Result<(), DbError> {
-    let user = proved.account.user.id;
+    let user = verified.account.user.id;
     if !is_allowed(accounts::count_verification_email(ctx, user).await, info)? {
         return Ok(());
     }
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
     // The account may have been deleted or changed since.
-    let account = account.filter(|it| proved.still_matches(it) && is_unverified(ctx, it));
+    let account = account.filter(|it| verified.still_matches(it) && is_unverified(ctx, it));
     let Some(account) = account else { return Ok(()) };
     accounts::send_verification_email(ctx, &transaction, user, &account.recipient(), info).await?;
     transaction.commit().await

@@ -54,22 +54,23 @@ pub async fn change(
     new: Password,
     info: &RequestInfo,
 ) -> Result<(), PasswordChangeError> {
-    let proved = sessions::verify_password(ctx, email, old, info).await?;
-    let hash = match accounts::hash_new_password(ctx, new, proved.account.user_attributes()).await {
+    let verified = sessions::verify_password(ctx, email, old, info).await?;
+    let hash = match accounts::hash_new_password(ctx, new, verified.account.user_attributes()).await
+    {
         Ok(hash) => hash,
         Err(error) => {
             // The old password was right, so it counts as no guess.
-            proved.refund_attempt(ctx).await?;
+            verified.refund_attempt(ctx).await?;
             return Err(error.into());
         }
     };
 
     let transaction = ctx.db.begin().await?;
-    let account = accounts::lock(&transaction, proved.account.user.id).await?;
+    let account = accounts::lock(&transaction, verified.account.user.id).await?;
     // The password may have been changed while the new one was hashed.
-    let account = account.filter(|account| proved.still_matches(account));
+    let account = account.filter(|account| verified.still_matches(account));
     let account = account.ok_or(AuthError::WrongCredentials)?;
-    proved.refund_attempt_in(&transaction).await?;
+    verified.refund_attempt_in(&transaction).await?;
     // The old password was just given, so dangerous actions need not ask again.
     sessions::record_reauthentication(&transaction, session, ctx.clock.now()).await?;
     let event = AuditEvent::by_owner(account.user.id, AuditEventKind::PasswordChanged, info)

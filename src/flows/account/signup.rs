@@ -164,13 +164,13 @@ async fn explain_taken(
     // A visitor who gives the account's password is its owner. It is compared and counted as at a
     // log-in, whatever the state of the account, so a stranger learns only that the address is
     // taken.
-    let proved = match sessions::verify_password(ctx, email, password, info).await {
-        Ok(proved) => proved,
-        Err(AuthError::Database(error)) => return Err(error),
+    let verified = match sessions::verify_password(ctx, email, password, info).await {
+        Ok(verified) => verified,
+        Err(AuthError::Broken(error)) => return Err(error),
         Err(_) => return Ok(SignupError::EmailTaken),
     };
-    proved.refund_attempt(ctx).await?;
-    Ok(match (Inactive::of(&proved.account, ctx.clock.now()), proved.account.deletes_at) {
+    verified.refund_attempt(ctx).await?;
+    Ok(match (Inactive::of(&verified.account, ctx.clock.now()), verified.account.deletes_at) {
         (Some(inactive), _) => SignupError::Inactive(inactive),
         (None, Some(at)) => SignupError::DeletionPending(at),
         (None, None) => SignupError::EmailTaken,

@@ -205,10 +205,10 @@ mod tests {
         let crowd =
             [admitted(&connections, "192.0.2.2").await, admitted(&connections, "192.0.2.2").await];
 
-        let newcomer = admitted(&connections, "192.0.2.3").await;
+        let latest = admitted(&connections, "192.0.2.3").await;
 
         assert!(is_closed(&crowd[0]));
-        assert!(![&proxy, &alone, &crowd[1], &newcomer].into_iter().any(is_closed));
+        assert!(![&proxy, &alone, &crowd[1], &latest].into_iter().any(is_closed));
     }
 
     #[tokio::test(start_paused = true)]
