@@ -47,7 +47,7 @@ impl<'r> FromRequest<'r> for MaybeAuthenticated {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match authenticate(request).await {
             Ok(user) => Outcome::Success(Self(Some(user))),
-            // A database that is away must not make a user look like a visitor.
+            // An unavailable database must not make a user look like a visitor.
             Err(error @ Error::Broken(_)) => Outcome::Error((error.store_in(request), ())),
             Err(_) => Outcome::Success(Self(None)),
         }

@@ -116,7 +116,7 @@ fn social_error(error: SocialLoginError, ctx: &Context) -> Error {
             let status = Status::ServiceUnavailable;
             ErrorDetail::new(status, "provider_unavailable", detail).into()
         }
-        // The words of a log-in with a wrong password, which reveal no more than that.
+        // The same sentence as after a wrong password, so that nothing more is revealed.
         SocialLoginError::Refused => non_field_error(match ctx.settings.email_verification {
             EmailVerification::Mandatory => "api.login.wrong_or_unverified",
             _ => "api.login.wrong",

@@ -166,8 +166,8 @@ pub async fn confirm(ctx: &Context, token: &Secret, info: &RequestInfo) -> Resul
     Ok(())
 }
 
-/// Uses up a link whose address belongs to another account, so that it stays invalid when the address
-/// becomes free again.
+/// Uses up a link whose address belongs to another account, so that it stays invalid when the
+/// address becomes free again.
 async fn consume_link(ctx: &Context, token: &Secret) -> Result<(), DbError> {
     let transaction = ctx.db.begin().await?;
     links::consume(&transaction, token, Purpose::ChangeEmail, ctx.clock.now()).await?;

@@ -128,7 +128,7 @@ pub async fn find_completed(
     Ok(is_so.then_some(done))
 }
 
-/// The credentials of the user who follows a link, besides the link.
+/// What the user who follows a link has besides the link.
 #[derive(Debug, Clone, Default)]
 pub struct LinkReader {
     /// The active session of the browser, and its user.

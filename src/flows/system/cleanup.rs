@@ -51,7 +51,7 @@ pub async fn end_suspensions(ctx: &Context) -> Result<bool, DbError> {
 /// Deletes one batch of old e-mails from the mail folder; returns whether there may be more.
 ///
 /// # Errors
-/// What the system says.
+/// When the folder cannot be read, or an e-mail in it cannot be deleted.
 pub async fn sweep_mail_folder(ctx: &Context) -> std::io::Result<bool> {
     let gone = ctx.mailer.sweep(ctx.clock.now() - KEEP_FILES).await?;
     Ok(gone > 0)

@@ -47,7 +47,7 @@ pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysEr
             let (id, signs_from) = (youngest.key.id.clone(), youngest.signs_from);
             return Ok(NextKey { id, signs_from, is_new: false });
         }
-        // Another node may have taken the generation; then the loop finds its key.
+        // Another node may have created this generation; then the loop finds its key.
         if let Some(next) =
             add_key(ctx, youngest.key.algorithm, Activation::Announced, info).await?
         {

@@ -63,7 +63,7 @@ pub(crate) async fn serve(
     let address = SocketAddr::new(config.address, config.port);
     let opened = Listeners::open(address, unix_socket).await;
     let listeners = opened.map_err(ServeError::Bind)?;
-    // This comes before anything that must be ended.
+    // Before anything is started that a signal must end.
     signals::stop_on(&config.shutdown, &rocket.shutdown());
     let client = Client::untracked(rocket).await.map_err(Box::new)?;
 
@@ -143,7 +143,7 @@ impl Server<'_> {
             self.refused.warn("connections are refused: too many requests are being worked on");
             return;
         };
-        // Under load the loop above may never come to this.
+        // Under load `accept` may never remove finished tasks: its first ready branch wins.
         while self.tasks.try_join_next().is_some() {}
         let builder = self.builders.of(&admitted).clone();
         let (application, stop) = (self.application.clone(), self.stop.subscribe());
