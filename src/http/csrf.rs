@@ -143,7 +143,7 @@ fn is_repeated(request: &Request<'_>, name: &str) -> bool {
 async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Option<Rejection> {
     let Some(token) = guards::bearer(request) else { return Some(FOREIGN) };
     match sessions::find_by_access_token(ctx, token).await {
-        // No page can make a browser send a Bearer token, so this is no forged request.
+        // No page of a foreign origin can make a browser send a Bearer token, so it is not forged.
         Ok(_) => None,
         // An API client whose own token has expired gets 401, or it would never refresh it.
         Err(AccessError::Session(_) | AccessError::Token(TokenError::Expired))
