@@ -2,7 +2,6 @@
 //!
 //! Knows no domain module, use case or entry point.
 
-use std::any::Any;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use crate::forwarding::ForwardingDiagnostics;
 use crate::mail::{Mailer, MailerError};
 use crate::oauth::{ClientRegistration, OAuthError, ProviderClient};
 use crate::owner_only;
+use crate::types::DashboardStats;
 
 /// The queue for password strength: one thread, so that strangers who want passwords checked keep
 /// one core busy at most. At 8 ms for the most expensive password a full queue is served in about a

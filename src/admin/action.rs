@@ -273,7 +273,7 @@ async fn suspend(
     target: UserId,
     why: Deactivation<'_>,
     now: OffsetDateTime,
-) -> Result<Vec<SessionId>, AdminError> {
+) -> Result<(), AdminError> {
     // A condition of the statement keeps the last superuser, so no check before it could be outdated.
     if !accounts::deactivate(transaction, target, why, now).await? {
         return Err(AdminError::LastSuperuser);

@@ -48,7 +48,7 @@ impl<'r> FromRequest<'r> for MaybeAuthenticated {
         match authenticate(request).await {
             Ok(user) => Outcome::Success(Self(Some(user))),
             // An unavailable database must not make a user look like a visitor.
-            Err(error @ Error::Broken(_)) => Outcome::Error((error.store_in(request), ())),
+            Err(error @ Error::Database(_)) => Outcome::Error((error.store_in(request), ())),
             Err(_) => Outcome::Success(Self(None)),
         }
     }

@@ -166,7 +166,7 @@ async fn explain_taken(
     // taken.
     let verified = match sessions::verify_password(ctx, email, password, info).await {
         Ok(verified) => verified,
-        Err(AuthError::Broken(error)) => return Err(error),
+        Err(AuthError::Database(error)) => return Err(error),
         Err(_) => return Ok(SignupError::EmailTaken),
     };
     verified.refund_attempt(ctx).await?;
