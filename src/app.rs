@@ -70,8 +70,8 @@ pub fn rocket_with(figment: Figment, ctx: Context) -> Rocket<Build> {
         .manage(ctx)
 }
 
-/// Serves the application over an open context, as the binary does: with a worker, until the
-/// process is told to stop and everything in progress is finished.
+/// Serves the application over an open context, with a worker, until the process is told to stop
+/// and everything in progress is finished.
 pub async fn serve(
     figment: Figment,
     ctx: Context,
@@ -89,11 +89,13 @@ pub async fn serve(
 
 /// Opens the context, migrates the database and loads the signing keys.
 pub async fn open(settings: Settings, clock: Clock) -> Result<Context, OpenError> {
+    // Before anything is opened: a secret that every user of the machine can read is none.
     if let Some(file) = flows::system::checks::readable_secrets(&settings).into_iter().next() {
         return Err(OpenError::SecretReadable(file));
     }
     let ctx = Context::open(settings, clock).await?;
     ctx.db.migrate().await?;
+    // After the migration, which creates their table.
     keys::load(&ctx).await?;
     Ok(ctx)
 }
@@ -106,6 +108,7 @@ fn with_entry_points(figment: Figment) -> Rocket<Build> {
     let options = http::options::routes(&[&pages[..], &endpoints[..]].concat());
     rocket::custom(figment)
         .manage(OpenApiDocuments::generate(generate))
+        // Before routing, so that no route sees a refused request.
         .attach(http::OriginGuard)
         .attach(http::SecurityHeaders)
         .attach(http::Cors)
@@ -116,32 +119,35 @@ fn with_entry_points(figment: Figment) -> Rocket<Build> {
         }))
         .mount("/", http::routes())
         .mount("/", pages)
+        // Catchers are registered where their routes are mounted, so that a failed guard is
+        // answered in the form that its client reads.
         .register("/", web::catchers())
         .mount("/", endpoints)
         .mount("/", options)
         .register("/api", api::catchers())
 }
 
-/// Only a server creates the keys that the settings ask for; a command that runs beside it, perhaps
-/// with other settings, does not.
+/// Creates the keys that the settings ask for.
 async fn apply_key_settings(rocket: &Rocket<Orbit>) {
+    // At lift-off and not when the context opens: a command that runs beside the server, perhaps
+    // with other settings, must not change how it signs.
     let Some(ctx) = rocket.state::<Context>() else { return };
     if let Err(error) = flows::system::key_rotation::ensure_algorithm(ctx).await {
         tracing::error!(%error, "the signing keys stay as they are");
     }
 }
 
-/// A server that starts knows nothing about its proxies yet.
+/// Forgets what an earlier run noted about its proxies: they may have been corrected.
 fn clear_proxy_diagnostics(rocket: &Rocket<Orbit>) {
     if let Some(ctx) = rocket.state::<Context>() {
         ctx.forwarding.clear();
     }
 }
 
-/// Fixes what no setting may change: the client's address comes from the socket or from
-/// `trusted_proxies`, never from a header that anybody can send, and the server does not name its
-/// software.
+/// Fixes what no setting may change.
 fn with_fixed_settings(figment: Figment) -> Figment {
+    // The client's address comes from the socket or from `trusted_proxies`, never from a header
+    // that any client can send; and the server does not name its software.
     figment.merge(Serialized::global("ip_header", false)).merge(Serialized::global("ident", false))
 }
 
@@ -149,9 +155,10 @@ fn with_fixed_settings(figment: Figment) -> Figment {
 /// two is shorter than a queue of hashes on a busy machine.
 const SHUTDOWN_GRACE_SECONDS: u32 = 5;
 
-/// Applies it, unless the setting was given.
+/// Sets the grace period, unless a file or the environment does.
 fn with_shutdown_grace(figment: Figment) -> Figment {
     let set = figment.find_metadata("shutdown.grace");
+    // Rocket's own default has no source, and is not a decision of the owner.
     let is_set = set.is_some_and(|by| by.source.is_some() || by.name.contains("environment"));
     if is_set {
         figment
@@ -160,10 +167,11 @@ fn with_shutdown_grace(figment: Figment) -> Figment {
     }
 }
 
-/// Turns Rocket's own log off. It logs every refused form and every missing page, and at `debug`
-/// whole responses with their cookies; Daemun writes its own line per outcome.
+/// Turns Rocket's own log off; Daemun writes its own line per outcome.
 fn without_rocket_log(figment: Figment) -> Figment {
     figment
+        // It logs every refused form and every missing page, and at `debug` whole responses with
+        // their cookies.
         .merge(Serialized::global("log_level", "off"))
         .merge(Serialized::global("cli_colors", false))
 }

@@ -1,6 +1,6 @@
-//! What time it is: the only module that asks the machine.
+//! Tells the time; the only module that asks the machine for it.
 //!
-//! Everything else is handed a [`Clock`], so that a test can move time instead of waiting for it.
+//! Everything else gets a [`Clock`], so that a test can move time instead of waiting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// Tells the time in UTC, to the microsecond: the resolution that both databases keep.
+/// Tells the time in UTC, to the microsecond.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);
 
@@ -19,7 +19,7 @@ enum Source {
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the machine's clock.
     #[must_use]
     pub fn of_the_machine() -> Self {
         Self(Source::Machine)
@@ -33,7 +33,7 @@ impl Clock {
         Self(Source::Hand(Arc::new(AtomicI64::new(to_micros(start)))))
     }
 
-    /// The present.
+    /// Returns the present.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         match &self.0 {
@@ -54,17 +54,18 @@ impl Clock {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
 fn machine_time() -> OffsetDateTime {
+    // Cut to what the database stores, so that an instant reads back equal.
     from_micros(to_micros(OffsetDateTime::now_utc()))
 }
 
-/// Microseconds since 1970-01-01T00:00:00Z: how instants stand in the database.
+/// Returns microseconds since 1970-01-01T00:00:00Z, as the database stores instants.
 #[must_use]
 pub fn to_micros(instant: OffsetDateTime) -> i64 {
     i64::try_from(instant.unix_timestamp_nanos() / 1_000)
         .expect("every year that `time` can hold fits into 64 bits of microseconds")
 }
 
-/// The instant that [`to_micros`] was given; what cannot be one becomes the epoch.
+/// Returns the instant that [`to_micros`] was given; the epoch for a number that cannot be one.
 #[must_use]
 pub fn from_micros(micros: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000)

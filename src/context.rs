@@ -1,8 +1,7 @@
-//! The context: what every use case gets as its first argument.
+//! The context: bundles the infrastructure, and is the first argument of every use case.
 //!
-//! Bundles the infrastructure and knows no domain module, use case or entry point.
+//! Knows no domain module, use case or entry point.
 
-use std::any::Any;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use crate::forwarding::ForwardingDiagnostics;
 use crate::mail::{Mailer, MailerError};
 use crate::oauth::{ClientRegistration, OAuthError, ProviderClient};
 use crate::owner_only;
+use crate::types::DashboardStats;
 
 /// The queue for password strength: one thread, so that strangers who want passwords checked keep
 /// one core busy at most. At 8 ms for the most expensive password a full queue is served in about a
@@ -42,33 +42,23 @@ pub struct Context(Arc<Infrastructure>);
 /// What the context bundles.
 #[derive(Debug)]
 pub struct Infrastructure {
-    /// The checked settings.
     pub settings: Settings,
-    /// The database.
     pub db: Db,
-    /// The clock.
     pub clock: Clock,
-    /// Random bytes.
     pub random: Random,
-    /// Password hashing.
     pub hasher: Hasher,
-    /// Password strength.
     pub strength_queue: WorkQueue<()>,
     /// The keys derived from the master secret.
     pub keys: DerivedKeys,
-    /// Sends e-mails.
     pub mailer: Mailer,
-    /// Talks to social log-in providers.
     pub oauth: ProviderClient,
     /// Sessions and tokens, cached for a moment.
     pub cache: Arc<SessionCache>,
     /// The providers with a log-in button.
     pub active_providers: Arc<ActiveProviders>,
-    /// The statistics of the dashboard, whose type only its use case knows.
-    pub dashboard_stats: TtlCell<Arc<dyn Any + Send + Sync>>,
-    /// Diagnostics about trusted proxies.
+    pub dashboard_stats: TtlCell<DashboardStats>,
     pub forwarding: ForwardingDiagnostics,
-    /// Locked while the signing keys are read; when a token with an unknown key last caused that.
+    /// Locked while the signing keys are read. Holds when a token with an unknown key last caused that.
     pub keys_read_at: tokio::sync::Mutex<Option<OffsetDateTime>>,
     keyring: RwLock<Arc<Keyring>>,
 }
@@ -102,13 +92,7 @@ pub enum ContextError {
     Secret(#[from] SecretKeyError),
     /// The data directory cannot be created.
     #[error("the data directory {path}: {source}")]
-    DataDir {
-        /// The folder.
-        path: std::path::PathBuf,
-        /// The error of the system.
-        source: std::io::Error,
-    },
-    /// The database cannot be opened.
+    DataDir { path: std::path::PathBuf, source: std::io::Error },
     #[error("the database: {0}")]
     Database(#[from] OpenError),
     /// E-mails cannot be sent with these settings.
@@ -160,6 +144,7 @@ impl Context {
     /// Replaces the keys that sign access tokens.
     pub fn set_keyring(&self, keyring: Keyring) {
         *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+        // After the new keys are in force: tokens of a key that is gone must be verified, and refused.
         self.cache.forget_tokens();
     }
 }

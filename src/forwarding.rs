@@ -1,8 +1,8 @@
 //! Diagnostics about trusted proxies: that one of them sends a client address that cannot be read.
 //!
-//! The log says so once. For `daemun check`, which is another process, it is kept in a file of the
-//! data directory until the server starts again. The file contains the address of the proxy and
-//! nothing about clients.
+//! The log says so once. For `daemun check`, which is another process, a file in the data directory holds
+//! the address of the proxy until the server starts again (docs/decisions/0021). Nothing about clients is
+//! stored.
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub struct ForwardingDiagnostics {
 }
 
 impl ForwardingDiagnostics {
-    /// Keeps the diagnostics in this folder.
+    /// Creates diagnostics whose file is in this folder.
     #[must_use]
     pub fn new(data_dir: &Path) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl ForwardingDiagnostics {
         }
     }
 
-    /// Reports that a trusted proxy sent an unreadable address; logs and keeps it the first time.
+    /// Reports that a trusted proxy sent an unreadable address; logs and stores it the first time.
     pub fn report_unreadable(&self, proxy: IpAddr) {
         if self.has_unreadable.swap(true, Ordering::Relaxed) {
             return;
@@ -63,8 +63,8 @@ impl ForwardingDiagnostics {
     }
 
     /// Reports that the two headers of a request name different clients; logs it the first time.
-    /// One of them is not the proxy's. A client can send that, so the settings need not be wrong.
     pub fn report_contradiction(&self, proxy: IpAddr) {
+        // Only logged, not stored: a client can cause it, so the settings need not be wrong.
         if !self.has_contradiction.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 proxy.address = %proxy,

@@ -15,6 +15,7 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    // A relative file name without a folder has an empty parent.
     if path.as_os_str().is_empty() { Ok(()) } else { builder.create(path) }
 }
 
@@ -26,16 +27,17 @@ pub fn create_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
+    // At creation: a mode that is set later leaves a moment in which others can open the file.
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }
 
-/// Returns whether every user of this machine may read a file. A group may read it: that is often
-/// the server's own, as on a container's volume or below `/etc`.
+/// Returns whether every user of this machine may read a file.
 #[cfg(unix)]
 #[must_use]
 pub fn is_world_readable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
+    // A group may: it is often the server's own, as on a container's volume or below `/etc`.
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
 }
 

@@ -6,7 +6,7 @@
 
 use std::fmt::Display;
 
-/// What a path leads to.
+/// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A page that a user can open, and return to.
@@ -24,9 +24,7 @@ pub enum Kind {
 /// The path of a route, with its parameters in angle brackets as Rocket writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pattern {
-    /// The path.
     pub path: &'static str,
-    /// What it leads to.
     pub kind: Kind,
 }
 
@@ -152,11 +150,11 @@ paths! {
     api api_user(id) = "/api/users/<id>";
 }
 
-/// Returns what a path leads to; `None` if it is none of ours. A path with fewer parameters wins, as in
-/// Rocket.
+/// Returns what is at a path; `None` if it is none of ours.
 #[must_use]
 pub fn kind_of(path: &str) -> Option<Kind> {
     let matching = ALL.iter().filter(|pattern| is_match(pattern.path, path));
+    // `/admin/users/new` matches `/admin/users/<id>` too: fewer parameters win, as in Rocket.
     matching.min_by_key(|pattern| pattern.path.matches('<').count()).map(|pattern| pattern.kind)
 }
 
@@ -166,6 +164,7 @@ fn is_match(pattern: &str, path: &str) -> bool {
         .by_ref()
         .zip(segments.by_ref())
         .all(|(part, segment)| part == segment || (part.starts_with('<') && !segment.is_empty()));
+    // `zip` ends with the shorter one.
     is_same && pattern.split('/').count() == path.split('/').count()
 }
 

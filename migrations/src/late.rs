@@ -1,12 +1,13 @@
-//! Indexes of tables that may hold millions of rows: a migration builds them at once where there are
-//! few, because that is one transaction with the rest, and leaves them to the program where there are
-//! many. The program builds them after all migrations with `CONCURRENTLY`, which no transaction may
-//! hold, and makes sure at every start that all of them are there and whole.
+//! Indexes of tables that may hold millions of rows.
+//!
+//! A migration builds them where there are few rows, because that is one transaction with the rest,
+//! and leaves them to the program where there are many. The program builds them after all
+//! migrations, and checks at every start that all of them exist and are valid (decision 0017).
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DbBackend, Statement};
 
-/// So many rows are indexed in a fraction of a second, for which a table may be locked.
+/// The number of rows that are indexed in a fraction of a second, for which a table may be locked.
 const FEW: u32 = 100_000;
 
 /// An index that the program may have to build on PostgreSQL.
@@ -27,7 +28,8 @@ impl LateIndex {
         Self { name, table, definition, needs_trigrams: false }
     }
 
-    /// The statement that builds it; `how` may be `CONCURRENTLY`.
+    /// Returns the statement that builds the index; `how` may be `CONCURRENTLY`, which no
+    /// transaction may hold.
     #[must_use]
     pub fn statement(&self, how: &str) -> String {
         let Self { name, table, definition, .. } = self;
@@ -35,7 +37,7 @@ impl LateIndex {
     }
 }
 
-/// All of them, as they are after the last migration.
+/// All late indexes, as they are after the last migration.
 pub const LATE_INDEXES: [LateIndex; 17] = [
     LateIndex::on("users", "users_deletes_at", "(deletes_at)"),
     LateIndex::on("users", "users_created_at", "(created_at, id)"),
@@ -73,14 +75,17 @@ pub const LATE_INDEXES: [LateIndex; 17] = [
     },
 ];
 
-/// Whether a table has so many rows that it may not be locked until they are indexed.
+/// Returns whether a table has too many rows to be locked while they are indexed.
 pub(crate) async fn is_large(
     manager: &SchemaManager<'_>,
     table: &'static str,
 ) -> Result<bool, DbErr> {
     if manager.get_database_backend() != DbBackend::Postgres {
+        // SQLite has one writer, so a lock on the table makes nothing wait that would not wait
+        // anyway.
         return Ok(false);
     }
+    // Counts no further than the bound: a whole count would read the table.
     let sql =
         format!("SELECT COUNT(*) > {FEW} FROM (SELECT 1 FROM {table} LIMIT {FEW} + 1) AS first");
     let question = Statement::from_string(DbBackend::Postgres, sql);
@@ -97,7 +102,7 @@ pub(crate) async fn index(
     if is_large(manager, table).await? { Ok(()) } else { manager.create_index(index).await }
 }
 
-/// Builds one of [`LATE_INDEXES`] as it is there, unless its table is large.
+/// Builds one of [`LATE_INDEXES`], unless its table is large.
 pub(crate) async fn build(manager: &SchemaManager<'_>, name: &str) -> Result<(), DbErr> {
     let index = LATE_INDEXES.iter().find(|index| index.name == name);
     let index = index.ok_or_else(|| DbErr::Custom(format!("no late index {name}")))?;

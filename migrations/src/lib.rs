@@ -1,4 +1,4 @@
-//! Daemun's tables, one per file, in the order in which they came.
+//! Daemun's tables, one migration per file, in the order in which they were added.
 //!
 //! Knows nothing of the program in `src`: a migration that has run once never changes, whatever
 //! becomes of the code. Instants are whole microseconds since 1970-01-01T00:00:00Z (64 bits), which
@@ -91,8 +91,10 @@ mod column {
         ColumnDef::new(Alias::new(name)).big_integer().take()
     }
 
-    /// A number that is never given twice, also after the row is gone.
+    /// Returns the column of a generated primary key.
     pub(crate) fn id() -> ColumnDef {
+        // A number is never given twice, also after its row is deleted: the audit log still names
+        // it.
         ColumnDef::new(Alias::new("id"))
             .big_integer()
             .not_null()

@@ -1,5 +1,5 @@
 //! The accounts. `email_canonical` is what makes an address unique; `email` is where e-mails go. A
-//! person without a password (`NULL`) signs in by other means or not at all.
+//! user without a password (`NULL`) logs in by other means or not at all.
 
 use sea_orm_migration::prelude::*;
 

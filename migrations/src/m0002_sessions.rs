@@ -1,5 +1,6 @@
-//! The sign-ins, one row each. `current_jti` and `previous_jti` are the refresh tokens that are good and
-//! just were good; an ended session keeps its row for a while, with the reason.
+//! The sessions, one row per log-in. `current_jti` and `previous_jti` are the refresh token that is
+//! valid and the one that it has replaced; an ended session keeps its row for a while, with the
+//! reason.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,5 +1,4 @@
-//! The keys that sign access tokens, sealed under the master secret, shared by all nodes. A generation
-//! can be made once only, so two nodes that start at once agree on the first key.
+//! The keys that sign access tokens, sealed under the master secret and shared by all nodes.
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +19,8 @@ impl MigrationTrait for Migration {
             .col(column::number("created_at"))
             .to_owned();
         manager.create_table(keys).await?;
+        // A generation can be created once only, so two nodes that start at once agree on the first
+        // key.
         let columns = ["algorithm", "generation"];
         let unique = index("signing_keys", "signing_keys_generation", &columns).unique().to_owned();
         manager.create_index(unique).await

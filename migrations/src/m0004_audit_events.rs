@@ -1,4 +1,4 @@
-//! What happened, to whom, by whom and from where. No foreign keys: the trail outlives the accounts.
+//! The audit log: what happened, to which user, by which user and from where.
 
 use sea_orm_migration::prelude::*;
 
@@ -15,6 +15,7 @@ impl MigrationTrait for Migration {
             .col(column::id())
             .col(column::number("at"))
             .col(column::text("action"))
+            // No foreign keys: the audit log outlives the accounts.
             .col(column::number_or_null("actor_id"))
             .col(column::number_or_null("target_id"))
             .col(column::text_or_null("session_id"))

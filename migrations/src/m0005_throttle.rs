@@ -1,5 +1,5 @@
-//! How often something was tried, by a keyed hash of who or what it was tried on: no address and no
-//! e-mail stands here. `level` shrinks with time; before `open_at` no further try is counted.
+//! How often something was attempted. `level` sinks with time; before `open_at` no further attempt
+//! is counted.
 
 use sea_orm_migration::prelude::*;
 
@@ -13,6 +13,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let throttle = Table::create()
             .table(table("throttle"))
+            // A keyed hash of the account or client: no address is stored here.
             .col(column::text("id").primary_key())
             .col(ColumnDef::new(table("level")).double().not_null())
             .col(column::number("counted_at"))

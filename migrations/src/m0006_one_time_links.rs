@@ -1,5 +1,4 @@
-//! Links that work once. Only the hash of the token is kept; `used_at` is set by the one request that
-//! wins.
+//! Links that work once. `used_at` is set by the one request that wins.
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +17,7 @@ impl MigrationTrait for Migration {
             .to_owned();
         let links = Table::create()
             .table(table("one_time_links"))
+            // The hash of the token: a copy of the database opens no account.
             .col(column::text("id").primary_key())
             .col(column::text("purpose"))
             .col(column::number_or_null("user_id"))

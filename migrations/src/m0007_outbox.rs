@@ -1,7 +1,5 @@
-//! E-mails on their way. `sealed` holds what an e-mail says, links included, and is emptied once the
-//! e-mail is finished; `due_at` is when it is tried next, and `NULL` when it is finished; while
-//! `is_claimed`, until then somebody is sending it. No foreign
-//! key: the last e-mail to a person goes out after the account is gone.
+//! E-mails on their way. `due_at` is the next attempt, or `NULL` when the e-mail is finished; while
+//! `is_claimed`, a node is sending the e-mail until then.
 
 use sea_orm_migration::prelude::*;
 
@@ -16,10 +14,12 @@ impl MigrationTrait for Migration {
         let outbox = Table::create()
             .table(table("outbox"))
             .col(column::id())
+            // No foreign key: the last e-mail to a user goes out after the account is deleted.
             .col(column::number_or_null("user_id"))
             .col(column::text("recipient"))
             .col(column::text("language"))
             .col(column::text("kind"))
+            // The content with its links; emptied once the e-mail is finished.
             .col(column::text("sealed"))
             .col(column::number("created_at"))
             .col(column::number_or_null("due_at"))

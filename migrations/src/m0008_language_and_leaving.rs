@@ -1,5 +1,5 @@
-//! The language in which a person reads e-mails, and when an account that its owner wants deleted
-//! will be: until then logging in takes the wish back.
+//! The language of e-mails to a user, and when an account will be deleted whose owner asked for it.
+//! Logging in before then cancels the deletion.
 
 use sea_orm_migration::prelude::*;
 
@@ -11,7 +11,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // One column a statement: SQLite takes no more.
+        // SQLite adds one column per statement.
         for mut column in
             [column::text("language").default("en").take(), column::number_or_null("deletes_at")]
         {

@@ -1,5 +1,5 @@
-//! The address that a one-time link is about: the one it proves, or the one it gives back. The
-//! canonical form is looked up, so that an address that may be given back is not taken meanwhile.
+//! The address that a one-time link is about: the one that it verifies, or the one that it
+//! restores.
 
 use sea_orm_migration::prelude::*;
 
@@ -17,6 +17,8 @@ impl MigrationTrait for Migration {
                 Table::alter().table(table("one_time_links")).add_column(&mut column).to_owned();
             manager.alter_table(links).await?;
         }
+        // Sign-ups and changes of address look here, so that no other account takes an address that
+        // may be restored.
         let by_address =
             index("one_time_links", "one_time_links_email_canonical", &["email_canonical"]);
         late::index(manager, "one_time_links", by_address).await

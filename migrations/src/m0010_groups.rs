@@ -1,5 +1,4 @@
-//! Groups of staff: what their members may do. A permission is a name, so that a new one needs no
-//! migration; a name that the program does not know grants nothing.
+//! Groups of staff and what their members may do.
 
 use sea_orm_migration::prelude::*;
 
@@ -21,6 +20,8 @@ impl MigrationTrait for Migration {
         manager.create_table(groups).await?;
         let unique = index("groups", "groups_name", &["name"]).unique().to_owned();
         manager.create_index(unique).await?;
+        // A permission is a name, so that a new one needs no migration; a name that the program
+        // does not know grants nothing.
         manager.create_table(of_group("group_permissions", column::text("permission"))).await?;
         let mut members = of_group("group_members", column::number("user_id"));
         members.foreign_key(
@@ -41,13 +42,14 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A table of what belongs to a group; each thing belongs to it once.
+/// Returns a table of what belongs to a group.
 fn of_group(name: &'static str, mut what: ColumnDef) -> TableCreateStatement {
     let second = what.get_column_name();
     Table::create()
         .table(table(name))
         .col(column::number("group_id"))
         .col(&mut what)
+        // Each thing belongs to a group at most once.
         .primary_key(Index::create().col(table("group_id")).col(Alias::new(second)))
         .foreign_key(
             ForeignKey::create()

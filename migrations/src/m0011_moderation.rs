@@ -1,5 +1,4 @@
-//! Why an account may not be used and until when, and how often it was saved, so that of two people
-//! who edit it at once the later is told what the earlier changed.
+//! Why an account may not be used and until when, and how often it was saved.
 
 use sea_orm_migration::prelude::*;
 
@@ -11,10 +10,12 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // One column a statement: SQLite takes no more.
+        // SQLite adds one column per statement.
         for mut column in [
             column::text("inactive_reason").default("").take(),
             column::number_or_null("inactive_until"),
+            // Of two administrators who edit an account at once, the later sees what the earlier
+            // changed.
             column::number("version").default(0).take(),
         ] {
             let users = Table::alter().table(table("users")).add_column(&mut column).to_owned();

@@ -1,12 +1,10 @@
-//! Finding people: an index of all three-letter pieces of addresses and names, and indexes for what
-//! staff filter and sort by.
+//! The search of users: an index of all three-character pieces of addresses and names, and indexes
+//! for what staff filter and sort by.
 //!
-//! The pieces stand in `users_search` on both engines, kept by triggers, so that a log-in, which
-//! changes a row of `users`, never writes there. On SQLite it is an FTS5 table without a copy of the
-//! text. On PostgreSQL it is a table with the text in small letters, under `pg_trgm`; where the
-//! extension is neither there nor may be made, the table stays without that index: searching is
-//! slower then, and finds the same. When the extension is there at a later start, the program builds the
-//! index then.
+//! The pieces are in `users_search`, which triggers keep up to date. On SQLite it is an FTS5 table
+//! without a copy of the text. On PostgreSQL it is a table with the text in lower case, indexed by
+//! `pg_trgm`; where that extension cannot be created, searching is slower and finds the same. When
+//! the extension exists at a later start, the program builds the index then.
 
 use std::time::{Duration, Instant};
 
@@ -18,10 +16,11 @@ use crate::late;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// `last_login_at` is indexed as it is sorted by: whoever never logged in stands at 1970, so that no
-/// row is without a place. The partial indexes hold the few that staff look for.
+/// The indexes for filters and sorting.
 const INDEXES: [&str; 5] = [
+    // As it is sorted by: users who never logged in sort at 1970, so that every row has a place.
     "CREATE INDEX users_last_login_at ON users (COALESCE(last_login_at, 0), id)",
+    // Partial: each holds the few rows that staff look for.
     "CREATE INDEX users_staff ON users (id) WHERE is_staff",
     "CREATE INDEX users_superusers ON users (id) WHERE is_superuser",
     "CREATE INDEX users_inactive ON users (id) WHERE NOT is_active",
@@ -39,6 +38,7 @@ const ON_SQLITE: [&str; 4] = [
         INSERT INTO users_search (users_search, rowid, email, name)
             VALUES ('delete', old.id, old.email, old.name);
     END",
+    // A log-in changes a row of `users` too, and must not write here.
     "CREATE TRIGGER users_search_update AFTER UPDATE OF email, name ON users
         WHEN old.email <> new.email OR old.name <> new.name BEGIN
         INSERT INTO users_search (users_search, rowid, email, name)
@@ -47,10 +47,10 @@ const ON_SQLITE: [&str; 4] = [
     END",
 ];
 
-/// How often it is said how far that is.
+/// How often the progress is logged.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// People that SQLite takes into the search at once.
+/// The number of users that SQLite copies into the search at once.
 const BATCH: i64 = 10_000;
 
 const ON_POSTGRES: [&str; 5] = [
@@ -77,7 +77,7 @@ const ON_POSTGRES: [&str; 5] = [
     END $$",
 ];
 
-/// Where there are few people, all of them and the index at once.
+/// Where there are few users: all of them and the index at once.
 const FEW_ON_POSTGRES: [&str; 2] = [
     "INSERT INTO users_search (id, text) SELECT id, lower(email || ' ' || name) FROM users",
     "DO $$ BEGIN
@@ -88,8 +88,8 @@ const FEW_ON_POSTGRES: [&str; 2] = [
     END $$",
 ];
 
-/// Where there are many, the program fills the search in batches. The table is there until that is
-/// done, and holds the last account that was copied.
+/// Where there are many users, the program fills the search in batches. The table exists until that
+/// is done, and holds the last account that was copied.
 const MANY_ON_POSTGRES: [&str; 2] = [
     "CREATE TABLE users_search_fill (place bigint NOT NULL)",
     "INSERT INTO users_search_fill (place) VALUES (0)",
@@ -148,8 +148,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Takes everybody into SQLite's search, batch by batch: FTS5 writes what it has to disk as it goes, so
-/// that the memory this takes does not grow with the people.
+/// Copies every user into SQLite's search, batch by batch.
 async fn fill(connection: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
     let number = async |sql: String| {
         let question = Statement::from_string(DbBackend::Sqlite, sql);
@@ -157,6 +156,7 @@ async fn fill(connection: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
         row.map_or(Ok(None), |row| row.try_get_by_index::<Option<i64>>(0))
     };
     let last = number("SELECT MAX(id) FROM users".to_owned()).await?;
+    // FTS5 writes what it has to disk as it goes, so the memory does not grow with the users.
     let mut place = 0;
     let mut said = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! What staff look for in the trail, and what the overview counts.
+//! Indexes for what staff search in the audit log, and for what the dashboard counts.
 
 use sea_orm_migration::prelude::*;
 
@@ -16,10 +16,10 @@ impl MigrationTrait for Migration {
         ] {
             late::index(manager, "audit_events", index("audit_events", name, columns)).await?;
         }
-        // The first of the new ones answers what this one did.
+        // The first of the new indexes answers what this one did.
         let by_actor = Index::drop().if_exists().name("audit_events_actor_id").to_owned();
         manager.drop_index(by_actor).await?;
-        // The few of their kind among the e-mails that were sent.
+        // Few e-mails have failed or wait; the partial indexes hold only those.
         if late::is_large(manager, "outbox").await? {
             return Ok(());
         }

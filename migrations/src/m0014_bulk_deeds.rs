@@ -1,5 +1,4 @@
-//! Deeds done to many accounts at once: how far each has come, and how the accounts were before, as
-//! long as it can be taken back.
+//! Bulk jobs: how far each has come, and how the accounts were before, as long as it can be undone.
 
 use sea_orm_migration::prelude::*;
 
@@ -15,15 +14,15 @@ impl MigrationTrait for Migration {
             .table(table("bulk_deeds"))
             .col(column::id())
             .col(column::text("kind"))
-            // Whose rights it is done with; the row outlives them.
+            // The job runs with the permissions of this user; the row outlives the account.
             .col(column::number("actor_id"))
             .col(column::text("ip"))
             .col(column::text("user_agent"))
             .col(column::text("request_id"))
-            // To whom, and what else is to be known, as JSON; sealed where it holds hashes.
+            // The action and its targets as JSON; sealed, because an import holds password hashes.
             .col(column::text("orders"))
             .col(column::text("state"))
-            // The last account, or line, that was looked at.
+            // The last account, or line of an import, that was done.
             .col(column::number("place").default(0))
             .col(column::number_or_null("total"))
             .col(column::number("done").default(0))
@@ -33,7 +32,7 @@ impl MigrationTrait for Migration {
             .col(column::number_or_null("undone_by"))
             .to_owned();
         manager.create_table(deeds).await?;
-        // What is asked for every second: few rows are in it at any time.
+        // Read every second by each worker.
         let at_work = index("bulk_deeds", "bulk_deeds_state", &["state", "id"]);
         manager.create_index(at_work).await?;
         let befores = Table::create()

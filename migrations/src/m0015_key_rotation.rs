@@ -1,20 +1,19 @@
-//! When each signing key begins to sign, and how long what it signs is good for at most. Keys of all
-//! algorithms now stand in one line, so that of two nodes that make the next one, one does.
+//! When each signing key begins to sign, and how long what it signs is valid at most.
 
 use sea_orm_migration::prelude::*;
 
 use crate::{column, index, table};
 
-/// Keys that are older than this migration may have signed tokens for as long as the setting ever
-/// allowed: a day, in seconds.
+/// The longest life of a token that the setting ever allowed, in seconds: keys that are older than
+/// this migration may have signed such tokens.
 const LONGEST: i64 = 86_400;
 
-/// Until now a key was the first of its algorithm; the one that was made later comes later.
+/// Numbers the keys by age; until now each algorithm had generations of its own.
 const IN_LINE: &str = "UPDATE signing_keys SET signs_from = created_at, generation = (\
      SELECT COUNT(*) FROM signing_keys AS other WHERE other.created_at < signing_keys.created_at \
      OR (other.created_at = signing_keys.created_at AND other.id <= signing_keys.id))";
 
-/// The index that lets a place in the line be taken once.
+/// The index that lets a generation be created once.
 const NAME: &str = "signing_keys_generation";
 
 #[derive(DeriveMigrationName)]
@@ -23,7 +22,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // One column a statement: SQLite takes no more.
+        // SQLite adds one column per statement.
         for mut column in [
             column::number("signs_from").default(0).take(),
             column::number("token_lifetime").default(LONGEST).take(),
@@ -31,6 +30,8 @@ impl MigrationTrait for Migration {
             let keys = Table::alter().table(table("signing_keys")).add_column(&mut column).take();
             manager.alter_table(keys).await?;
         }
+        // Generations now count over all algorithms, so that of two nodes that create the next key
+        // one succeeds.
         manager.drop_index(Index::drop().name(NAME).to_owned()).await?;
         manager.get_connection().execute_unprepared(IN_LINE).await?;
         manager.create_index(index("signing_keys", NAME, &["generation"]).unique().take()).await

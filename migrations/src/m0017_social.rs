@@ -1,4 +1,4 @@
-//! Providers with whom people have an account already, and who is whom there.
+//! Providers of social log-in, and which of their users has which account here.
 
 use sea_orm_migration::prelude::*;
 
@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
             .col(column::text("slug"))
             .col(column::text("name"))
             .col(column::text("client_id"))
-            // Sealed.
+            // Sealed, so that a copy of the database cannot act as this site.
             .col(column::text_or_null("client_secret"))
             .col(column::text("app_id"))
             .col(column::text("issuer"))
@@ -38,11 +38,12 @@ impl MigrationTrait for Migration {
             .table(table("social_identities"))
             .col(column::id())
             .col(column::number("user_id"))
-            // The provider's name in URLs. It may stand in the settings, so nothing refers to a row.
+            // The provider's name in URLs. It may be registered in the settings alone, so there is
+            // no foreign key.
             .col(column::text("provider"))
             .col(column::text("issuer"))
             .col(column::text("subject"))
-            // The address or the name there, for people to recognise it.
+            // The address or the name there, by which its owner recognises it.
             .col(column::text("label"))
             .col(column::number("connected_at"))
             .col(column::number("used_at"))
@@ -54,7 +55,7 @@ impl MigrationTrait for Migration {
             )
             .to_owned();
         manager.create_table(identities).await?;
-        // One person of a provider opens one account.
+        // One user of a provider opens one account.
         let who = index("social_identities", "social_identities_subject", &["issuer", "subject"]);
         manager.create_index(who.clone().unique().to_owned()).await?;
         let whose = index("social_identities", "social_identities_user_id", &["user_id"]);

@@ -1,4 +1,5 @@
-//! One row that is written to find out whether anything can be.
+//! One row that the readiness check writes: reading it would succeed on a full disk or on a
+//! standby.
 
 use sea_orm_migration::prelude::*;
 

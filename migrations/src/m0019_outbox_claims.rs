@@ -1,5 +1,5 @@
-//! When the claim on an e-mail began, which says whose claim it is: its end moves while its e-mails are
-//! sent. A column without a default is added at once, however many rows there are.
+//! When the claim on an e-mail began, which tells the claims of two nodes apart: the end of a claim
+//! moves while its e-mails are sent.
 
 use sea_orm_migration::prelude::*;
 
@@ -11,6 +11,7 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // A column without a default is added at once, however many rows there are.
         let mut claimed_at = column::number_or_null("claimed_at");
         let outbox = Table::alter().table(table("outbox")).add_column(&mut claimed_at).to_owned();
         manager.alter_table(outbox).await

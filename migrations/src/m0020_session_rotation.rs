@@ -1,4 +1,5 @@
-//! Whether something of the last rotation was shown, and who keeps the tokens of a session.
+//! Whether anything of the last rotation was used, and who keeps the tokens of a session: a browser
+//! or an API client.
 
 use sea_orm_migration::prelude::*;
 
@@ -10,8 +11,9 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // `current_jti` until something that was issued with it has been shown; null afterwards. What
-        // an older version rotates differs from it, and so counts as shown, as it did there.
+        // `current_jti` until something that was issued with it has been used; null afterwards.
+        // After a rotation by an older version the two differ, which counts as used, as it did
+        // there.
         let unconfirmed = Table::alter()
             .table(table("sessions"))
             .add_column(column::text_or_null("unconfirmed_jti"))
@@ -22,7 +24,7 @@ impl MigrationTrait for Migration {
             .add_column(column::text("transport").default("cookie"))
             .to_owned();
         manager.alter_table(transport).await?;
-        // Each log-in looks for the sessions of one user that are beyond the bound.
+        // Each log-in looks for the sessions of one user that exceed the bound.
         late::build(manager, "sessions_open").await
     }
 

@@ -1,9 +1,4 @@
-//! What a wrong password costs, whatever address it was tried at.
-//!
-//! Two indexes say which kinds of password hashes there are, so that each wrong password can be made to
-//! cost as much work as the most expensive of them; they follow the hashes by themselves. And a failed
-//! log-in at an address without an account overwrites a row of `unknown_login_failures`, which has the
-//! columns and the indexes of `audit_events`, where the others are written: it costs the same.
+//! What a wrong password costs, whatever address it was tried at (decision 0020).
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -13,8 +8,10 @@ use crate::{column, index, late, table};
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The casts are total: a text that is no number is one on SQLite, and none on PostgreSQL.
+/// The kinds of password hashes that are in use, so that each wrong password can be made to cost as
+/// much work as the most expensive of them. Indexes follow the hashes by themselves.
 const ON_SQLITE: [&str; 2] = [
+    // The cast is total: SQLite reads a text that is no number as 0.
     "CREATE INDEX users_hash_iterations ON users (CAST(substr(password_hash, 15) AS INTEGER)) \
      WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'",
     "CREATE INDEX users_hash_cost ON users \
@@ -44,6 +41,8 @@ impl MigrationTrait for Migration {
                 late::build(manager, name).await?;
             }
         }
+        // A failed log-in at an address without an account overwrites a row here. Columns and
+        // indexes are those of `audit_events`, where the others are written, so both cost the same.
         let failures = Table::create()
             .table(table("unknown_login_failures"))
             .col(column::number("id").primary_key())

@@ -1,9 +1,7 @@
 //! Names in Unicode form NFC, and addresses in one spelling of their domain, as the program stores
-//! them from now on.
+//! them from now on (decision 0022).
 //!
-//! Rows are read in batches by number, so the memory it takes does not grow with the table, and only
-//! rows that change are written. Of two accounts or groups that would become one, the later keeps what
-//! it has, and the log says its number. The audit log stays as it was written.
+//! The audit log stays as it was written.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{DbBackend, QueryResult, Statement, Value};
@@ -13,10 +11,10 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quic
 pub(crate) struct Migration;
 
 /// Rows that are read at once, and written by one statement: some hundred kilobytes, and far below
-/// what SQLite (32,766) and PostgreSQL (65,535) take as values of a statement.
+/// the number of values that SQLite (32,766) and PostgreSQL (65,535) accept in a statement.
 const BATCH: i64 = 2_000;
 
-/// Tables with columns of one-line texts that nothing has to be unique in.
+/// Tables with columns of one-line texts that need not be unique.
 const TEXTS: [(&str, &str); 2] = [("social_providers", "name"), ("social_identities", "label")];
 
 #[async_trait::async_trait]
@@ -25,7 +23,8 @@ impl MigrationTrait for Migration {
         let connection = manager.get_connection();
         let backend = manager.get_database_backend();
         if backend == DbBackend::Postgres {
-            // Among millions of rows it takes longer than a request may; until the migration ends.
+            // With millions of rows a statement takes longer than a request may. LOCAL: until the
+            // migration ends.
             connection.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
         }
         let database = Database { connection, backend };
@@ -37,7 +36,7 @@ impl MigrationTrait for Migration {
         Ok(())
     }
 
-    /// What was composed reads the same; there is nothing to take back.
+    /// Does nothing: composed text reads the same.
     async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
         Ok(())
     }
@@ -49,12 +48,14 @@ struct Database<'a, 'm> {
 }
 
 impl Database<'_, '_> {
-    /// The rows after a number, in their order, at most [`BATCH`].
+    /// Returns the rows after an ID, in order, at most [`BATCH`].
     async fn batch(
         &self,
         (table, columns): (&str, &str),
         after: i64,
     ) -> Result<Vec<QueryResult>, DbErr> {
+        // By ID and not by offset, so that the memory and the time of a batch do not grow with the
+        // table.
         let sql =
             format!("SELECT id, {columns} FROM {table} WHERE id > $1 ORDER BY id LIMIT {BATCH}");
         self.connection.query_all_raw(self.statement(sql, vec![after.into()])).await
@@ -81,10 +82,13 @@ impl Database<'_, '_> {
                     reason: row.try_get_by_index(4)?,
                 };
                 let mut after = before.composed();
+                // A canonical address is unique, so it may be taken: it is changed by a statement
+                // of its own.
                 if after.canonical != before.canonical {
                     moved.push((id, after.email, after.canonical));
                     after = User { email: before.email.clone(), canonical: String::new(), ..after };
                 }
+                // Only rows that change are written.
                 if (&after.email, &after.name, &after.reason)
                     != (&before.email, &before.name, &before.reason)
                 {
@@ -95,7 +99,7 @@ impl Database<'_, '_> {
                 }
             }
             if !tuples.is_empty() {
-                // Both engines call the columns of such a list so.
+                // Both engines name the columns of VALUES `column1`, `column2` and so on.
                 let sql = format!(
                     "UPDATE users SET email = v.column2, name = v.column3, \
                      inactive_reason = v.column4 FROM (VALUES {}) AS v WHERE users.id = v.column1",
@@ -114,6 +118,8 @@ impl Database<'_, '_> {
         let sql = "UPDATE users SET email = $1, email_canonical = $2 WHERE id = $3 AND NOT EXISTS \
             (SELECT 1 FROM users o WHERE o.email_canonical = $2 AND o.id <> $3)";
         let values = vec![email.into(), canonical.into(), id.into()];
+        // Of two accounts that would become one, the later keeps what it has: neither owner loses
+        // an account, and staff can give it another address.
         let done = self.connection.execute_raw(self.statement(sql.to_owned(), values)).await?;
         if done.rows_affected() == 0 {
             tracing::warn!(
@@ -124,7 +130,7 @@ impl Database<'_, '_> {
         Ok(())
     }
 
-    /// Names of groups are unique.
+    /// Composes the names of groups, which are unique.
     async fn compose_groups(&self) -> Result<(), DbErr> {
         let sql = "UPDATE groups SET name = $1 WHERE id = $2 AND NOT EXISTS \
             (SELECT 1 FROM groups o WHERE o.name = $1 AND o.id <> $2)";
@@ -177,13 +183,13 @@ impl Database<'_, '_> {
     }
 }
 
-/// `($5, $6)`: places for the next values of a statement.
+/// Returns the placeholders for the next values of a statement: `($5, $6)`.
 fn tuple(before: usize, width: usize) -> String {
     let places: Vec<_> = (1..=width).map(|place| format!("${}", before + place)).collect();
     format!("({})", places.join(", "))
 }
 
-/// What is composed of an account.
+/// The columns of an account that are composed.
 struct User {
     email: String,
     canonical: String,
@@ -200,7 +206,7 @@ impl User {
     }
 }
 
-/// The composed form of a text that is not composed.
+/// Returns the composed form of a text; `None` if it is composed already.
 fn composed(text: &str) -> Option<String> {
     if is_nfc_quick(text.chars()) == IsNormalized::Yes {
         return None;
@@ -209,19 +215,20 @@ fn composed(text: &str) -> Option<String> {
     (composed != text).then_some(composed)
 }
 
-/// An address as it is stored, and the form in which it is unique, where its domain is not plain ASCII;
-/// `None` leaves it as it is.
+/// Returns an address as it is stored, and the form in which it is unique; `None` leaves it as it
+/// is, because its domain is plain ASCII.
 fn address(email: &str) -> Option<(String, String)> {
     let (local, domain) = email.rsplit_once('@')?;
     let is_encoded = domain.to_ascii_lowercase().split('.').any(|it| it.starts_with("xn--"));
     if !local.is_ascii() || (domain.is_ascii() && !is_encoded) {
         return None;
     }
-    // The mapping of IDNA drops what is invisible and makes narrow letters of wide ones.
+    // IDNA's mapping drops invisible characters and makes narrow characters of wide ones.
     let ascii = idna::domain_to_ascii_strict(domain).ok()?;
     let (unicode, outcome) = idna::domain_to_unicode(&ascii);
     outcome.ok()?;
     let stored = format!("{local}@{unicode}");
+    // 254 bytes is the longest address that the program accepts.
     let is_short = stored.len() <= 254;
     let stored = if is_short { stored } else { format!("{local}@{ascii}") };
     Some((stored, format!("{}@{ascii}", local.to_lowercase())))

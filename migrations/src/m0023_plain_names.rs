@@ -1,8 +1,8 @@
-//! Renames tables and columns so that they say what the code says: bulk jobs and their snapshots,
+//! Renames tables and columns to the names that the code uses: bulk jobs and their snapshots,
 //! attempts and expiry of e-mails, the method of authentication of a session.
 //!
-//! Only names change. Every rename is an update of the catalogue, so it takes the same time however many
-//! rows there are, and it keeps the data, foreign keys and generated numbers.
+//! Every rename is an update of the catalogue, so it takes the same time however many rows there
+//! are, and it keeps the data, foreign keys and generated numbers.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -28,25 +28,25 @@ const COLUMNS: [(&str, &str, &str); 9] = [
     ("sessions", "proved_at", "authenticated_at"),
 ];
 
-/// What PostgreSQL named after the tables by itself: kind of object, before, after.
+/// What PostgreSQL itself named after the tables: kind of object, before, after.
 const POSTGRES_OBJECTS: [(&str, &str, &str); 3] = [
     ("INDEX", "bulk_deeds_pkey", "bulk_jobs_pkey"),
     ("INDEX", "bulk_befores_pkey", "bulk_snapshots_pkey"),
     ("SEQUENCE", "bulk_deeds_id_seq", "bulk_jobs_id_seq"),
 ];
 
-/// The index that finds running jobs: its table and name before and after. `SQLite` cannot rename an index,
-/// and few jobs are in it, so it is built anew.
+/// The index that finds running jobs: its table and name before and after.
 const STATE_INDEX: [(&str, &str); 2] =
     [("bulk_deeds", "bulk_deeds_state"), ("bulk_jobs", "bulk_jobs_state")];
 
-/// The table is there only while PostgreSQL fills the search of users after a migration.
+/// The table exists only while PostgreSQL fills the search of users after a migration.
 const FILL: &str = "ALTER TABLE IF EXISTS users_search_fill RENAME COLUMN";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let [before, after] = STATE_INDEX;
+        // SQLite cannot rename an index, and few jobs are in it, so it is built anew.
         drop_index(manager, before.1).await?;
         for (before, after) in TABLES {
             rename_table(manager, before, after).await?;

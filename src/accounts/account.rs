@@ -1,4 +1,4 @@
-//! An account, a new account, and what staff write of one.
+//! The types of accounts: a stored one, a new one, and an update by staff.
 
 use time::OffsetDateTime;
 
@@ -7,7 +7,7 @@ use crate::crypto::PasswordHash;
 use crate::outbox::Recipient;
 use crate::types::{Email, Language, Profile, User};
 
-/// An account, with what must not leave the program.
+/// An account, including what must not leave the program.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// What may be shown.
@@ -18,7 +18,7 @@ pub struct Account {
     pub is_active: bool,
     /// When the account will be deleted, if its owner or staff asked for that.
     pub deletes_at: Option<OffsetDateTime>,
-    /// Why the account may not be used, as staff noted it; may be empty.
+    /// Why the account may not be used, as staff wrote it; may be empty.
     pub inactive_reason: String,
     /// When a suspension ends by itself.
     pub inactive_until: Option<OffsetDateTime>,
@@ -46,11 +46,9 @@ impl Account {
     }
 }
 
-/// A new account.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct NewAccount {
-    /// The address.
     pub email: Email,
     /// The hash of the password; `None` when the user will choose one by link, or logs in otherwise.
     pub password_hash: Option<PasswordHash>,

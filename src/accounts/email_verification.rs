@@ -1,4 +1,4 @@
-//! Verification e-mails: what they contain, and how often they are sent, from whichever entry point.
+//! Verification e-mails: what they contain, and how often they are sent, for all entry points.
 
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ const BY_DAY: Limit = Limit {
 
 /// E-mails to the owner of a taken address, however many visitors sign up with it.
 const EXISTING_OWNER_EMAILS: Limit = Limit {
+    // The stored name is older than the term.
     name: "signup-letters",
     free: 2,
     forgets_one_in: Duration::from_mins(30),
@@ -46,6 +47,7 @@ const EXISTING_OWNER_EMAILS: Limit = Limit {
 /// [`ThrottleError::TooSoon`] when the last one is too recent, or there were enough today.
 pub async fn count_verification_email(ctx: &Context, user: UserId) -> Result<(), ThrottleError> {
     let subject = user.to_string();
+    // One statement counts both or neither, so a user who is too early loses none of the day's five.
     let attempts = [BY_DAY.on(&subject), BY_MINUTE.on(&subject)];
     throttle::check_rate_limit(&ctx.db, &attempts, ctx.clock.now()).await
 }
@@ -67,8 +69,7 @@ pub async fn send_verification_email(
     outbox::enqueue(transaction, &ctx.keys, to, &content.about(info, now), now).await
 }
 
-/// Notifies the owner of a taken address that a visitor signed up with it. The e-mail has a
-/// verification link if the owner has not verified the address yet and may not remember signing up.
+/// Notifies the owner of a taken address that a visitor signed up with it.
 pub async fn notify_existing_owner(
     ctx: &Context,
     email: &Email,
@@ -78,6 +79,7 @@ pub async fn notify_existing_owner(
     let attempts = [EXISTING_OWNER_EMAILS.on(&ctx.keys.pseudonym(email.canonical()))];
     match throttle::check_rate_limit(&ctx.db, &attempts, now).await {
         Ok(()) => {}
+        // The same answer as for a sent e-mail: the visitor must not learn that the address is taken.
         Err(ThrottleError::TooSoon(_)) => return Ok(()),
         Err(ThrottleError::Database(error)) => return Err(error),
     }
@@ -86,6 +88,7 @@ pub async fn notify_existing_owner(
     let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
     let user = &owner.user;
     let mut content = EmailContent::new(EmailKind::AlreadyJoined).about(info, now);
+    // The owner may not remember an earlier sign-up, and needs a link to verify the address.
     if user.email_verified_at.is_none() {
         let link =
             links::create(ctx, &transaction, Purpose::VerifyEmail, user.id, Some(&user.email))

@@ -49,7 +49,8 @@ pub async fn create(
 ) -> Result<Option<UserId>, DbError> {
     let email = account.email.clone();
     let id = store::insert(transaction, account, now).await?;
-    // After the insert, which waits for a transaction that is moving an account away from the address.
+    // After the insert, which waits for a transaction that is moving an account away from the address:
+    // asked before, the reservation that it makes would not be seen.
     if id.is_some() && links::is_reserved(transaction, &email, None, now).await? {
         return Ok(None);
     }
@@ -59,7 +60,7 @@ pub async fn create(
 /// Records a log-in and cancels a pending deletion, if the account is active, its address is verified
 /// where that is required, and the verified hash, if there is one, is still stored. Returns `false`
 /// otherwise. The row stays locked until the transaction ends, so the account cannot be deactivated
-/// between this answer and the session that follows from it.
+/// before the session is created.
 pub async fn record_login(
     transaction: &Transaction,
     id: UserId,
@@ -70,11 +71,12 @@ pub async fn record_login(
     if store::update_last_login(transaction, id, verified, must_be_verified, now).await? {
         return Ok(true);
     }
+    // Only now, because hardly any log-in ends a suspension: the usual one takes a single statement.
     Ok(end_suspension(transaction, id, now).await?
         && store::update_last_login(transaction, id, verified, must_be_verified, now).await?)
 }
 
-/// Links that were sent earlier and would let another person in after a change.
+/// Purposes of links that were sent earlier and would let another person in after a change.
 const OUTSTANDING: [Purpose; 2] = [Purpose::ResetPassword, Purpose::ChangeEmail];
 
 /// Replaces or removes the password of a locked account, and revokes the links that could undo that.
@@ -98,8 +100,8 @@ pub async fn set_email_verified(
     links::revoke(transaction, id, &[Purpose::VerifyEmail], OffsetDateTime::UNIX_EPOCH, now).await
 }
 
-/// Moves a locked account to another address, and revokes the links that went to the old one. Returns
-/// `false` when the address is not free; do not commit the transaction then.
+/// Moves a locked account to another address, and revokes the links that were sent to the old one.
+/// Returns `false` when the address is not free; do not commit the transaction then.
 pub async fn change_email(
     transaction: &Transaction,
     id: UserId,
@@ -112,6 +114,7 @@ pub async fn change_email(
     {
         return Ok(false);
     }
+    // Not the link that undoes the change: the owner of the old address keeps it for a week.
     let to_old_address = [&OUTSTANDING[..], &[Purpose::VerifyEmail, Purpose::NotMe]].concat();
     links::revoke(transaction, id, &to_old_address, OffsetDateTime::UNIX_EPOCH, now).await?;
     Ok(true)
@@ -128,10 +131,7 @@ pub enum NewPasswordError {
     Busy(#[from] QueueFull),
 }
 
-/// Returns everything that is wrong with a new password, or nothing.
-///
-/// It costs up to a few milliseconds, on a thread of its own: the hashing threads do no other work, and
-/// async threads none that takes long.
+/// Returns all weaknesses of a new password.
 ///
 /// # Errors
 /// [`QueueFull`] when too many passwords are waiting.
@@ -143,6 +143,8 @@ pub async fn check_password_strength(
     let (password, min_length) = (password.clone(), ctx.settings.password_min_length);
     let host = ctx.settings.public_url.host();
     let site = site_words(host, ctx.settings.mail_from.name.as_deref());
+    // A thread of its own, because it takes milliseconds: too long for an async thread, and log-ins must
+    // not wait for it on a hashing thread.
     let queue = &ctx.strength_queue;
     queue.run(move |()| find_weaknesses(&password, &attributes, &site, min_length)).await
 }

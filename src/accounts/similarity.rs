@@ -1,4 +1,4 @@
-//! Whether a password resembles what is known about the user, measured as Django does.
+//! Measures, as Django does, whether a password resembles what is known about the user.
 
 use std::cmp::Ordering;
 
@@ -9,6 +9,7 @@ const MAX_SIMILARITY: usize = 70;
 /// `UserAttributeSimilarityValidator`).
 pub(super) fn is_similar(password: &str, value: &str) -> bool {
     let value = value.to_lowercase();
+    // Python's `\W+`, as in Django.
     let words = value.split(|char: char| !char.is_alphanumeric() && char != '_');
     words
         .chain([value.as_str()])
@@ -44,6 +45,7 @@ fn is_alike(a: &str, b: &str) -> bool {
             }
         }
     }
+    // 2 * shared / total >= 70 %, in whole numbers.
     200 * shared >= MAX_SIMILARITY * (a.len() + b.len())
 }
 

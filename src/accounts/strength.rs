@@ -1,11 +1,10 @@
-//! How many guesses a password withstands, at a bounded price.
+//! Estimates how many guesses a password withstands, at a bounded price.
 //!
-//! zxcvbn tries each substring of a password in each of its lists, once for each reading of characters
-//! that may stand for e-mails ("4" for a, "$" for s): the price grows with the square of the length
-//! and multiplies with each kind of such character, up to half a second for 100 of them. So a password
-//! is weighed window by window, each as long as its price allows, until one is strong or the budget is
-//! used. A password is at least as strong as any part of it, so a long one is not refused for a weak
-//! beginning, and no number of weak windows makes a strong one.
+//! zxcvbn tries each substring of a password in each of its lists, once for each reading of leet
+//! characters ("4" for a, "$" for s): the price grows with the square of the length and multiplies with
+//! each kind of such character, up to half a second for 100 of them. So a password is estimated window
+//! by window, each as long as its price allows, until one is strong or the budget is used
+//! (docs/decisions/0019).
 
 use zxcvbn::feedback::{Feedback, Warning};
 
@@ -24,12 +23,12 @@ const WINDOW: usize = 32;
 /// The shortest step from one window to the next.
 const STEP: usize = 8;
 
-/// What a password may cost in all, in units of `price`: about 8 ms on the machine of
+/// What a password may cost in all, in units of [`cost`]: about 8 ms on the machine of
 /// docs/PERFORMANCE.md. Thirteen different leet characters cost no more, and are strong whatever they
 /// are; fourteen windows without any fit in as well.
 const BUDGET: usize = 60_000;
 
-/// How many of the user's own words zxcvbn is given, and how long each may be: it copies them for each
+/// How many of the user's own words zxcvbn gets, and how long each may be: it copies them for each
 /// reading of a password.
 const MAX_INPUTS: usize = 16;
 const MAX_INPUT_LENGTH: usize = 64;
@@ -53,13 +52,13 @@ const LEET: [(char, &str); 12] = [
 /// What is known of a password's strength.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Estimate {
-    /// The whole password is on zxcvbn's list of 30,000 common ones.
+    /// Whether the whole password is on zxcvbn's list of 30,000 common ones.
     pub is_common: bool,
-    /// It withstands 10^8 guesses.
+    /// Whether it withstands 10^8 guesses.
     pub is_strong: bool,
 }
 
-/// Weighs a password. `inputs` are words that an attacker tries first, the most likely first.
+/// Estimates a password. `inputs` are words that an attacker tries first, the most likely first.
 pub(super) fn estimate(password: &str, inputs: &[&str]) -> Estimate {
     let chars: Vec<char> = password.chars().collect();
     let is_short = |word: &&&str| word.chars().count() <= MAX_INPUT_LENGTH;
@@ -69,16 +68,20 @@ pub(super) fn estimate(password: &str, inputs: &[&str]) -> Estimate {
     while start < chars.len() {
         let length = window(&chars[start..]);
         let text: String = chars[start..start + length].iter().collect();
+        // Before the work, so that the budget is never exceeded. What was not found strong is weak.
         spent += cost(&chars[start..start + length]);
         if spent > BUDGET {
             break;
         }
         let entropy = estimate_window(&text, &inputs);
+        // zxcvbn judges the text that it gets, and only a whole password counts as common.
         if length == chars.len() {
             estimate.is_common = is_common(&entropy);
         }
         let is_last = start + length == chars.len();
         let cuts = u32::from(start > 0) + u32::from(!is_last);
+        // One strong window is enough: a password is at least as strong as any part of it. Weak windows
+        // are never added up.
         estimate.is_strong = entropy.guesses() >= MIN_GUESSES * CUT_FACTOR.pow(cuts);
         if estimate.is_strong || is_last {
             break;
@@ -89,8 +92,9 @@ pub(super) fn estimate(password: &str, inputs: &[&str]) -> Estimate {
     estimate
 }
 
-/// Gives zxcvbn a window, the user's own words and the Korean words in it.
+/// Estimates a window with the user's own words and the Korean words in it.
 fn estimate_window(text: &str, inputs: &[&str]) -> zxcvbn::Entropy {
+    // Only the Korean words that are in it: the whole list would cost a millisecond for each reading.
     let readings = readings(text);
     let mut words: Vec<&str> = inputs.to_vec();
     for word in readings.iter().flat_map(|reading| word_lists::korean_words_in(reading)) {
@@ -101,8 +105,8 @@ fn estimate_window(text: &str, inputs: &[&str]) -> zxcvbn::Entropy {
     zxcvbn::zxcvbn(text, &words)
 }
 
-/// A text in lower case, backwards, and with its leet characters read as letters in the two ways that
-/// differ most.
+/// Returns a text in lower case, backwards, and with its leet characters read as letters in the two ways
+/// that differ most.
 fn readings(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     let mut readings = vec![lower.chars().rev().collect::<String>()];
@@ -121,21 +125,21 @@ fn readings(text: &str) -> Vec<String> {
     readings
 }
 
-/// The length of the longest window at the start of a text that costs no more than a password may.
+/// Returns the length of the longest window at the start of a text that keeps to the budget.
 fn window(chars: &[char]) -> usize {
     let longest = chars.len().min(WINDOW);
     (STEP..=longest).rev().find(|n| cost(&chars[..*n]) <= BUDGET).unwrap_or(longest.min(STEP))
 }
 
-/// What zxcvbn's work on a text is proportional to: the pairs of its characters, for each reading and
-/// for what is done without one.
+/// Returns a measure of zxcvbn's work on a text: the pairs of its characters, for each reading and for
+/// the work that needs none.
 fn cost(chars: &[char]) -> usize {
     let count = |signs: &str| signs.chars().filter(|sign| chars.contains(sign)).count();
     let readings: usize = LEET.iter().map(|(_, signs)| count(signs).max(1)).product();
     chars.len() * chars.len() * (readings + 3)
 }
 
-/// zxcvbn says so when the whole password is on its list.
+/// Returns whether zxcvbn has found the whole text on its list of passwords.
 fn is_common(entropy: &zxcvbn::Entropy) -> bool {
     matches!(
         entropy.feedback().and_then(Feedback::warning),

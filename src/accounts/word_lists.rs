@@ -1,8 +1,8 @@
 //! Words that a password must not be made of: Django's common passwords, and words that Koreans use,
 //! also as they come out when Hangul is typed on a keyboard that is set to Latin letters.
 //!
-//! Both lists are part of the binary and read once. Tells whether a word is on one; what follows from
-//! that is the policy's question.
+//! Both lists are part of the binary and read once. Tells whether a word is on one; what follows is
+//! decided by `password_policy`.
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use flate2::read::GzDecoder;
 
-/// Django's list (19,640 passwords, lower case). Its licence lies beside it.
+/// Django's list (19,640 passwords, lower case). Its licence is beside it.
 static COMMON: LazyLock<CommonPasswords> =
     LazyLock::new(|| CommonPasswords::read(include_bytes!("data/common_passwords.txt.gz")));
 
@@ -26,18 +26,19 @@ const MAX_WORD_LENGTH: usize = 32;
 /// How many words of a password are told: they become the input of an estimate whose cost is bounded.
 const MAX_FOUND: usize = 12;
 
-/// Whether a password in lower case is one of Django's common ones.
+/// Returns whether a password in lower case is one of Django's common ones.
 pub(super) fn is_common(lower: &str) -> bool {
+    // Django strips white space too.
     COMMON.contains(lower.trim())
 }
 
-/// Whether a text in lower case is a Korean word, in Hangul, in a Latin spelling of it, or typed on a
-/// keyboard that is set to Latin letters.
+/// Returns whether a text in lower case is a Korean word, in Hangul, in a Latin spelling of it, or typed
+/// on a keyboard that is set to Latin letters.
 pub(super) fn is_korean(lower: &str) -> bool {
     KOREAN.contains(lower)
 }
 
-/// Up to twelve Korean words in a text in lower case, the longest at each place.
+/// Returns up to [`MAX_FOUND`] Korean words in a text in lower case, the longest at each position.
 pub(super) fn korean_words_in(lower: &str) -> Vec<&str> {
     let starts: Vec<usize> = lower.char_indices().map(|(at, _)| at).chain([lower.len()]).collect();
     let last = starts.len() - 1;
@@ -53,7 +54,7 @@ pub(super) fn korean_words_in(lower: &str) -> Vec<&str> {
     found
 }
 
-/// A sorted list of short texts in one piece: a third of the memory of a set of strings.
+/// A sorted list of short texts in one string: a third of the memory of a set of strings.
 struct CommonPasswords {
     text: String,
     lines: Vec<(u32, u32)>,
@@ -87,7 +88,7 @@ impl CommonPasswords {
     }
 }
 
-/// Words, and the two parts of names, which are on the list one by one and are put together here.
+/// Words, and the two parts of names, which the list has one by one.
 #[derive(Default)]
 struct KoreanWords {
     words: HashSet<Box<str>>,
@@ -126,8 +127,9 @@ impl KoreanWords {
         self.words.contains(word) || self.given_names.contains(word) || self.is_full_name(word)
     }
 
-    /// Surname and given name without a space, as Koreans write them.
+    /// Returns whether a word is a surname and a given name, without a space, as Koreans write them.
     fn is_full_name(&self, word: &str) -> bool {
+        // No surname on the list has more than six characters (남궁, typed with Latin letters).
         let mut cuts = word.char_indices().map(|(at, _)| at).skip(1).take(6);
         cuts.any(|at| {
             let (surname, given) = word.split_at(at);
@@ -136,8 +138,8 @@ impl KoreanWords {
     }
 }
 
-/// The keys of a two-set (두벌식) keyboard that make a text in Hangul, in lower case: what comes out
-/// when the keyboard is set to Latin letters. Everything else stays as it is.
+/// Returns the keys of a two-set (두벌식) keyboard that make a text in Hangul, in lower case: what comes
+/// out when the keyboard is set to Latin letters. Everything else stays as it is.
 pub(super) fn typed_on_latin_keyboard(text: &str) -> String {
     const INITIALS: [&str; 19] = [
         "r", "r", "s", "e", "e", "f", "a", "q", "q", "t", "t", "d", "w", "w", "c", "z", "x", "v",

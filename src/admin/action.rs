@@ -1,8 +1,8 @@
-//! The actions that staff can do to one account as well as to many: what each needs, does and leaves in
-//! the audit log.
+//! The actions that staff can do to one account or to many: what each needs, what it does, and its audit
+//! event.
 //!
 //! Does not begin or commit a transaction, and does not know whether a page, the JSON API or a bulk job
-//! asked.
+//! calls it.
 
 use std::time::Duration;
 
@@ -132,18 +132,19 @@ impl AdminAction {
         self.spec().permission
     }
 
-    /// Tells whether the action takes the account away from its user.
+    /// Returns whether the action takes the account away from its user.
     #[must_use]
     pub fn is_dangerous(self) -> bool {
         self.spec().is_dangerous
     }
 
-    /// Tells whether the account is already as the action would leave it.
+    /// Returns whether the account is already as the action would leave it.
     #[must_use]
     pub fn is_moot(self, account: &Account, now: OffsetDateTime) -> bool {
         match self {
             Self::Activate => account.is_active && account.deletes_at.is_none(),
             Self::VerifyEmail => account.user.email_verified_at.is_some(),
+            // A deletion that is due later than ours would be is brought forward.
             Self::Delete => {
                 !account.is_active && account.deletes_at.is_some_and(|at| at <= now + UNDO_WINDOW)
             }
@@ -164,7 +165,6 @@ pub struct Suspension {
 /// An action with what it needs besides a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionRequest {
-    /// The action.
     pub action: AdminAction,
     /// The reason and the end, where the action is a suspension.
     pub suspension: Suspension,
@@ -200,6 +200,7 @@ pub async fn perform(
         if actor.user.id == target {
             return Err(AdminError::OwnAccount);
         }
+        // Before the account is locked, so that all transactions lock in one order.
         accounts::lock_superusers(transaction).await?;
     }
     let locked = lock_target(transaction, actor, target).await?;
@@ -207,6 +208,7 @@ pub async fn perform(
         locked.must_not_outrank(transaction).await?;
     }
     let LockedTarget { actor: staff, account } = locked;
+    // Again, in the transaction: the permission may have been taken away since the request was checked.
     if !staff.may(action.permission()) {
         return Err(AdminError::Forbidden);
     }
@@ -237,7 +239,7 @@ async fn change(
         }
         AdminAction::Deactivate => {
             let Suspension { reason, until } = &request.suspension;
-            // A deletion that the user scheduled goes on.
+            // A deletion that is already scheduled stays scheduled.
             let why = Deactivation { reason, until: *until, deletes_at: account.deletes_at };
             suspend(transaction, target, why, now).await?;
             Ok(json!({
@@ -273,6 +275,7 @@ async fn suspend(
     why: Deactivation<'_>,
     now: OffsetDateTime,
 ) -> Result<(), AdminError> {
+    // A condition of the statement keeps the last superuser, so no check before it could be outdated.
     if !accounts::deactivate(transaction, target, why, now).await? {
         return Err(AdminError::LastSuperuser);
     }

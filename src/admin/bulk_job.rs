@@ -19,12 +19,10 @@ pub const UNDO_WINDOW: Duration = Duration::from_hours(24);
 pub enum BulkTargets {
     /// These accounts, in ascending order.
     Ids(Vec<UserId>),
-    /// Every account that matches when its batch runs, up to the newest account at the moment when
-    /// the job was enqueued.
+    /// Every account that matches when its batch runs.
     Matching {
-        /// The filter.
         filter: UserFilter,
-        /// The newest account.
+        /// The newest account when the job was enqueued; later ones are left out.
         last: UserId,
     },
 }
@@ -33,15 +31,9 @@ pub enum BulkTargets {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BulkJobSpec {
     /// Does an action to each account.
-    Action {
-        /// The action.
-        request: ActionRequest,
-        /// The accounts.
-        targets: BulkTargets,
-    },
+    Action { request: ActionRequest, targets: BulkTargets },
     /// Creates an account for each user of a list.
     Import {
-        /// The list.
         users: Vec<ImportedUser>,
         /// Whether those without a password are invited to choose one.
         invite: bool,
@@ -53,7 +45,6 @@ pub enum BulkJobSpec {
     },
 }
 
-/// The kind of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkJobKind {
     /// Does an action to each account.
@@ -107,7 +98,6 @@ impl BulkJobSpec {
 }
 
 stored_enum! {
-    /// The state of a job.
     pub enum BulkJobState {
         /// It was previewed and not started.
         Draft = "planned",
@@ -120,10 +110,8 @@ stored_enum! {
     }
 }
 
-/// A bulk job.
 #[derive(Debug, Clone)]
 pub struct BulkJob {
-    /// The id.
     pub id: BulkJobId,
     /// The kind; `None` for a kind that only another version knows.
     pub kind: Option<BulkJobKind>,
@@ -131,7 +119,6 @@ pub struct BulkJob {
     pub actor: UserId,
     /// The request that enqueued it; without the address when the stored one cannot be read.
     pub info: RequestInfo,
-    /// The state.
     pub state: BulkJobState,
     /// The id of the last account that had its turn; of an import, the number of list entries.
     pub cursor: i64,
@@ -143,7 +130,6 @@ pub struct BulkJob {
     pub skipped: u64,
     /// When it was enqueued or drafted.
     pub created_at: OffsetDateTime,
-    /// When it ended.
     pub finished_at: Option<OffsetDateTime>,
     /// The job that undid it.
     pub undone_by: Option<BulkJobId>,
@@ -153,6 +139,7 @@ impl BulkJob {
     /// Returns the instant until which the job can be undone; `None` when it cannot be.
     #[must_use]
     pub fn undoable_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        // From the creation of the job, because an account that it deletes goes a day after its batch.
         let until = self.created_at + UNDO_WINDOW;
         let is_undoable = self.kind.is_some_and(|kind| kind.undo_permission().is_some())
             && matches!(self.state, BulkJobState::Done | BulkJobState::Stopped)
@@ -165,7 +152,6 @@ impl BulkJob {
 /// Which running job a node claims.
 #[derive(Debug, Clone, Copy)]
 pub enum Claim<'a> {
-    /// The job with this id.
     Id(BulkJobId),
     /// The oldest job that no other node has locked, except these.
     NextExcept(&'a [BulkJobId]),
@@ -180,6 +166,5 @@ pub struct BatchProgress {
     pub done: u64,
     /// The number of accounts that the batch left as they are.
     pub skipped: u64,
-    /// The state after the batch.
     pub state: BulkJobState,
 }

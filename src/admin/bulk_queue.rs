@@ -18,7 +18,7 @@ use crate::crypto::DerivedKeys;
 use crate::db::{DbError, Transaction};
 use crate::types::{BulkJobId, UserId};
 
-/// The purpose under which specifications are sealed.
+/// The label under which specifications are sealed.
 const LABEL: &str = "bulk job";
 
 /// How long a draft waits to be started.
@@ -37,19 +37,20 @@ pub async fn insert(
     total: Option<u64>,
     state: BulkJobState,
 ) -> Result<BulkJobId, DbError> {
+    // Sealed, because an import contains password hashes and addresses.
     let json = Zeroizing::new(serde_json::to_vec(spec).expect("a specification is plain data"));
     let (sealed, now) = (ctx.keys.seal(LABEL, &json), ctx.clock.now());
     store::insert(transaction, actor, spec.kind(), sealed, total, state, now).await
 }
 
-/// Starts a recent draft of this user. Returns `false` when there is none. One conditional
-/// statement decides, so a draft starts at most once.
+/// Starts a recent draft of this user. Returns `false` when there is none.
 pub async fn start_draft(
     transaction: &Transaction,
     id: BulkJobId,
     by: UserId,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    // One conditional statement, so a draft starts at most once.
     store::update_started(transaction, id, by, now - DRAFT_LIFETIME).await
 }
 
@@ -60,13 +61,13 @@ pub async fn claim_next(
     claim: Claim<'_>,
 ) -> Result<Option<(BulkJob, Option<BulkJobSpec>)>, DbError> {
     let Some((job, sealed)) = store::lock_next(transaction, claim).await? else { return Ok(None) };
+    // `None` rather than an error: the caller stops this job, and the others run.
     let json = keys.unseal(LABEL, &sealed).ok();
     let spec = json.and_then(|json| serde_json::from_slice(&json).ok());
     Ok(Some((job, spec)))
 }
 
-/// Marks a job as undone by another one. Returns `false` when it cannot be undone or was undone
-/// before. One conditional statement decides.
+/// Marks a job as undone by another one. Returns `false` when it cannot be undone or was undone before.
 pub async fn set_undone(
     transaction: &Transaction,
     id: BulkJobId,
@@ -76,7 +77,7 @@ pub async fn set_undone(
     store::update_undone(transaction, id, by, now - UNDO_WINDOW).await
 }
 
-/// Deletes up to `at_most` jobs that ended long ago, with their snapshots, and drafts that nobody
+/// Deletes up to `at_most` jobs that ended long ago, with their snapshots, and drafts that were never
 /// started. Returns the number of deleted jobs.
 pub async fn sweep(
     transaction: &Transaction,

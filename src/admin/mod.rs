@@ -2,10 +2,9 @@
 //! begins and commits.
 //!
 //! Only superusers change superusers. Staff do not suspend, delete or demote a colleague who has
-//! permissions that they lack, do none of these to their own account, and grant only permissions
-//! that they have. The last active superuser stays; the database decides that. The entry point has
-//! checked the actor's permission when the request came in; the roles are read again in the
-//! transaction of the action, because they may have changed since.
+//! permissions that they lack, do none of these to their own account, and grant only permissions that
+//! they have. The last active superuser stays. The entry point checks the actor's permission first;
+//! the transaction of the action reads the roles again, because they may have changed since.
 
 mod action;
 pub mod bulk_job;
@@ -53,7 +52,6 @@ pub struct Actor<'a> {
 /// Why an action on an account was refused.
 #[derive(Debug, Error)]
 pub enum AdminError {
-    /// The account does not exist.
     #[error("no such account")]
     NotFound,
     /// The actor lacks a permission, or the target has permissions that the actor lacks.
@@ -76,18 +74,18 @@ pub enum AdminError {
 pub struct LockedTarget {
     /// The actor with the permissions of their groups.
     pub actor: User,
-    /// The account.
     pub account: Account,
 }
 
-/// Locks an account for an action. An action that can take rights away calls
-/// [`accounts::lock_superusers`] before.
+/// Locks an account for an action. Call [`accounts::lock_superusers`] before an action that can take
+/// rights away.
 pub async fn lock_target(
     transaction: &Transaction,
     actor: Actor<'_>,
     target: UserId,
 ) -> Result<LockedTarget, AdminError> {
     let account = accounts::lock(transaction, target).await?.ok_or(AdminError::NotFound)?;
+    // After the lock, which may have waited for a change of the actor's own roles.
     let actor = reload_actor(transaction, actor.user.id).await?;
     if account.user.is_superuser && !actor.is_superuser {
         return Err(AdminError::Forbidden);
@@ -96,8 +94,7 @@ pub async fn lock_target(
 }
 
 impl LockedTarget {
-    /// Tells whether the target has no permission that the actor lacks. Otherwise acting as the
-    /// target would give the actor more permissions.
+    /// Returns whether the target has no permission that the actor lacks.
     pub async fn may_be_taken_over(&self, transaction: &Transaction) -> Result<bool, DbError> {
         let user = as_granted(transaction, self.account.user.clone()).await?;
         Ok(user.permissions().are_within(self.actor.permissions()))
@@ -113,8 +110,9 @@ impl LockedTarget {
     }
 }
 
-/// Tells whether a user has a permission that the reader lacks, as both are now.
+/// Returns whether a user has a permission that the reader lacks, as both are now.
 pub async fn outranks(db: &Db, user: &User, reader: &User) -> Result<bool, DbError> {
+    // Roles alone answer most cases; only two ordinary staff members need the query.
     if user.is_superuser || !user.is_staff || reader.is_superuser {
         return Ok(user.is_superuser && !reader.is_superuser);
     }
@@ -122,8 +120,7 @@ pub async fn outranks(db: &Db, user: &User, reader: &User) -> Result<bool, DbErr
     Ok(!granted.are_within(reader.permissions()))
 }
 
-/// Reads the actor again: another administrator may have taken their roles away since the request
-/// was checked.
+/// Reads the actor with the permissions of their groups, as they are now.
 ///
 /// # Errors
 /// [`AdminError::Forbidden`] when the actor is no longer staff.
@@ -142,7 +139,7 @@ async fn as_granted(transaction: &Transaction, user: User) -> Result<User, DbErr
     Ok(User { granted, ..user })
 }
 
-/// Tells whether the actor has everything that the role and the groups would grant.
+/// Returns whether the actor has everything that the role and the groups would grant.
 #[must_use]
 pub fn may_grant(actor: &User, superuser: bool, groups: &[&Group]) -> bool {
     let own = actor.permissions();

@@ -57,8 +57,9 @@ pub async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<BulkJob>, DbError>
     Ok(rows.all(db.reader()).await?.into_iter().map(job).collect())
 }
 
-/// Tells whether any job is running. The worker asks this every second, so it is one cheap query.
+/// Returns whether any job is running.
 pub async fn is_any_running(db: &Db) -> Result<bool, DbError> {
+    // The worker asks every second, so this must stay one cheap query.
     let row: Option<i64> = Entity::find()
         .select_only()
         .column(Column::Id)
@@ -69,7 +70,7 @@ pub async fn is_any_running(db: &Db) -> Result<bool, DbError> {
     Ok(row.is_some())
 }
 
-/// Skips jobs that another node has locked.
+/// Locks the oldest running job that may be claimed.
 pub(super) async fn lock_next(
     transaction: &Transaction,
     claim: Claim<'_>,
@@ -84,6 +85,7 @@ pub(super) async fn lock_next(
     };
     let row = query
         .order_by(Column::Id, Order::Asc)
+        // Jobs that another node works on are skipped rather than waited for.
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .one(transaction.connection())
         .await?;
@@ -93,7 +95,7 @@ pub(super) async fn lock_next(
     }))
 }
 
-/// Adds a batch to a locked job. The specification is deleted when the job ends.
+/// Adds a batch to a locked job.
 pub async fn update_progress(
     transaction: &Transaction,
     id: BulkJobId,
@@ -106,6 +108,7 @@ pub async fn update_progress(
         .col_expr(Column::Skipped, Expr::col(Column::Skipped).add(signed(progress.skipped)))
         .filter(Column::Id.eq(id.0));
     if progress.state != BulkJobState::Running {
+        // The specification may contain password hashes, and is not needed any more.
         update = update
             .col_expr(Column::State, Expr::value(progress.state.as_str()))
             .col_expr(Column::FinishedAt, Expr::value(to_micros(now)))
@@ -175,7 +178,7 @@ pub async fn save_snapshot(
     let row = bulk_snapshot::ActiveModel {
         job_id: Set(id.0),
         user_id: Set(before.user.id.0),
-        // The action has been the next version of the account.
+        // The version that the action gave to the account: undoing finds out whether it was saved since.
         version: Set(before.version + 1),
         is_active: Set(before.is_active),
         inactive_reason: Set(before.inactive_reason.clone()),
@@ -242,7 +245,7 @@ fn job(row: bulk_job::Model) -> BulkJob {
         kind: BulkJobKind::from_stored(&row.kind),
         actor: UserId(row.actor_id),
         info: RequestInfo::new(row.ip.parse().ok(), &row.user_agent, row.request_id, None),
-        // A state that only another version knows is none in which anything runs here.
+        // A job in a state that only another version knows does not run here.
         state: BulkJobState::from_stored(&row.state).unwrap_or(BulkJobState::Stopped),
         cursor: row.cursor,
         total: row.total.map(i64::unsigned_abs),

@@ -19,8 +19,7 @@ use crate::i18n::Sentence;
 
 /// The object that was sent. It may contain passwords and tokens, so it has no `Debug`.
 ///
-/// No text in it contains NUL, at any depth: NUL is replaced when the body is read, because
-/// PostgreSQL would refuse it.
+/// No text in it contains NUL, at any depth.
 #[derive(Default)]
 pub(crate) struct Body {
     fields: Map<String, Value>,
@@ -31,6 +30,7 @@ impl Body {
     fn of(fields: Map<String, Value>) -> Self {
         let mut body = Self::default();
         for (name, mut value) in fields {
+            // PostgreSQL refuses text with NUL.
             let name = name.replace('\0', "\u{fffd}");
             if replace_nul(&mut value) {
                 body.with_nul.insert(name.clone());
@@ -51,8 +51,7 @@ impl Body {
     }
 }
 
-/// Replaces NUL in all texts of a value; returns whether there was any. `serde_json` refuses values
-/// nested deeper than 128 levels, which bounds the recursion.
+/// Replaces NUL in all texts of a value; returns whether there was any.
 fn replace_nul(value: &mut Value) -> bool {
     match value {
         Value::String(text) if text.contains('\0') => {
@@ -60,6 +59,8 @@ fn replace_nul(value: &mut Value) -> bool {
             true
         }
         Value::Array(values) => {
+            // `serde_json` refuses values nested deeper than 128 levels, which bounds the
+            // recursion. `|` and not `||`, because every value must be looked at.
             values.iter_mut().fold(false, |had, value| replace_nul(value) | had)
         }
         Value::Object(fields) => {
@@ -88,10 +89,11 @@ enum BodyError {
     Detail(Error),
 }
 
-/// Reads a body; an empty one is an empty object. A form that a foreign site could send has a
-/// content type that is not JSON, even if it is empty.
+/// Reads a body; an empty one is an empty object.
 async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Body, BodyError> {
     let kind = request.content_type();
+    // Also for an empty body: what a foreign site can send as a form has a content type that is not
+    // JSON.
     if kind.is_some_and(|kind| !kind.is_json()) {
         return Err(BodyError::Status(Status::UnsupportedMediaType));
     }
@@ -129,8 +131,9 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
     }
 }
 
-/// Shortens a key, which may be as long as the body, to what is needed to find it.
+/// Shortens a key to what is needed to find it.
 fn truncated(key: &str) -> String {
+    // A key may be as long as the body.
     key.chars().take(64).collect()
 }
 

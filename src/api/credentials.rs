@@ -1,8 +1,6 @@
 //! Authenticates API requests, and says why a credential was refused.
 //!
-//! An `Authorization` header wins over the access cookie: if there is one, of whatever scheme, the
-//! cookie is ignored. An expired token is refused and not refreshed: pages do that silently, API
-//! clients refresh it themselves.
+//! Refreshes no expired token: pages do that silently, API clients do it themselves.
 
 use rocket::Request;
 use rocket::http::Status;
@@ -27,7 +25,7 @@ const NOT_VALID: &str = "token_not_valid";
 /// A user with a valid access token; fails with 401 and the reason.
 pub(crate) struct Authenticated(pub(crate) SignedIn);
 
-/// Everybody: a user, or `None` for a missing or invalid credential.
+/// A user, or `None` for a missing or invalid credential.
 pub(crate) struct MaybeAuthenticated(pub(crate) Option<SignedIn>);
 
 #[rocket::async_trait]
@@ -49,6 +47,7 @@ impl<'r> FromRequest<'r> for MaybeAuthenticated {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match authenticate(request).await {
             Ok(user) => Outcome::Success(Self(Some(user))),
+            // An unavailable database must not make a user look like a visitor.
             Err(error @ Error::Database(_)) => Outcome::Error((error.store_in(request), ())),
             Err(_) => Outcome::Success(Self(None)),
         }
@@ -86,8 +85,9 @@ async fn authenticate(request: &Request<'_>) -> Result<SignedIn, Error> {
 }
 
 fn credential<'r>(request: &'r Request<'_>, ctx: &Context) -> Credential<'r> {
+    // With a header, of whatever scheme, the cookie is ignored.
     let Some(header) = request.headers().get_one("Authorization") else {
-        // An empty cookie counts as an invalid credential.
+        // An empty cookie was sent as a credential, so it is invalid and not missing.
         let empty = cookies::is_access_empty(request.cookies(), ctx).then_some("");
         return cookies::access(request, ctx)
             .or(empty)
@@ -108,6 +108,7 @@ pub(crate) async fn session_in_cookies(
     cookies: &TokenCookies<'_>,
     ctx: &Context,
 ) -> Result<Option<SessionId>, Error> {
+    // The refresh token comes first: it names the session also when the access token has expired.
     let named = cookies.refresh.and_then(|token| sessions::session_id_in(ctx, token).ok());
     if let Some((session, _)) = named {
         return Ok(Some(session));
@@ -120,14 +121,14 @@ pub(crate) async fn session_in_cookies(
     }
 }
 
-/// Returns the error for a refused access token. Only the holder of a token that we signed learns
-/// details.
+/// Returns the error for a refused access token.
 fn access_error(error: AccessError) -> Error {
     match error {
         AccessError::Token(TokenError::NoUser) => {
             ErrorDetail::unauthorized(NOT_VALID, "api.token.no_user").into()
         }
         AccessError::Token(error) => not_valid_for_any_type(token_message(error)),
+        // Details for the holder of a token that we signed, and for no other client.
         AccessError::Session(invalid) => session_error(invalid)
             .unwrap_or_else(|| not_valid_for_any_type(Sentence::new("api.token.blacklisted"))),
         AccessError::Database(error) => error.into(),
@@ -173,8 +174,9 @@ fn blacklisted() -> Error {
     ErrorDetail::unauthorized(NOT_VALID, "api.token.blacklisted").into()
 }
 
-/// A check reports a blacklisted token as an error of the request, as SimpleJWT does.
+/// Returns the error for a blacklisted token that was only checked.
 fn blacklisted_on_check() -> Error {
+    // SimpleJWT reports this as an error of the request, with status 400.
     FieldErrors::on(NON_FIELD_ERRORS, Sentence::new("api.token.blacklisted")).into()
 }
 
@@ -184,6 +186,7 @@ fn session_error(invalid: SessionInvalid) -> Option<Error> {
         SessionInvalid::NotFound => ("user_not_found", "api.user_not_found"),
         SessionInvalid::UserInactive => ("user_inactive", "api.user_inactive"),
         SessionInvalid::EmailUnverified => ("email_not_verified", "api.email_not_verified"),
+        // Each caller says this in its own way, as SimpleJWT does.
         SessionInvalid::Ended => return None,
     };
     Some(ErrorDetail::unauthorized(code, key).into())

@@ -77,7 +77,7 @@ impl Error {
         }
     }
 
-    /// Stores the error of a guard for the catcher, to which Rocket passes only the status.
+    /// Stores the error of a guard for the catcher, and returns its status.
     pub(crate) fn store_in(self, request: &Request<'_>) -> Status {
         let status = match &self {
             Self::Fields(_) => Status::BadRequest,
@@ -86,6 +86,7 @@ impl Error {
             Self::Database(error) if error.is_unavailable() => Status::ServiceUnavailable,
             Self::Database(_) => Status::InternalServerError,
         };
+        // Rocket passes only the status to a catcher.
         request.local_cache(|| GuardError(Some(self)));
         status
     }
@@ -99,6 +100,7 @@ impl Error {
                 Ok(response)
             }
             Self::Refused(detail) => detail.render(language, request),
+            // Logged here, and nothing of the cause goes to the client.
             unexpected => ErrorDetail::of(log_unexpected(unexpected, request), request)
                 .render(language, request),
         }
@@ -149,11 +151,11 @@ fn show(status: Status, _request: &Request<'_>) -> CatcherResponse {
 struct CatcherResponse(Status);
 
 impl<'r> Responder<'r, 'static> for CatcherResponse {
-    /// Answers 405 if the path exists with another method.
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         if let GuardError(Some(error)) = request.local_cache(|| GuardError(None)) {
             return error.render(request);
         }
+        // Rocket answers 404 when a path exists with another method.
         let is_other_method = self.0 == Status::NotFound && !methods::allowed(request).is_empty();
         let status = if is_other_method { Status::MethodNotAllowed } else { self.0 };
         ErrorDetail::of(status, request).render(locale::language(request), request)

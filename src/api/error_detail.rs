@@ -65,22 +65,24 @@ impl ErrorDetail {
         Self::new(Status::Forbidden, "reauthentication_required", detail)
     }
 
-    /// Too many attempts. The waiting time is added when the language is known.
+    /// Too many attempts.
     pub(super) fn throttled(wait: Duration) -> Self {
         let detail = Sentence::new("api.throttled");
         let detail = Self::new(Status::TooManyRequests, "throttled", detail);
+        // The sentence gets the wait in `render`, where the language is known.
         Self { wait: Some(wait), ..detail }
     }
 
-    /// Too many consecutive wrong passwords: waiting does not help, and the sentence says what
-    /// does.
+    /// Too many consecutive wrong passwords.
     pub(super) fn too_many_failures() -> Self {
+        // Waiting does not help, and the sentence says what does.
         Self { detail: Sentence::new("api.password_locked"), ..Self::throttled(throttle::CLOSED) }
     }
 
     /// Returns the refusal for a request that no handler answered.
     pub(super) fn of(status: Status, request: &Request<'_>) -> Self {
         let (code, key) = match status.code {
+            // The origin guard has refused an expired Bearer token; its client must refresh it.
             401 if refusals::is_refused(request) => ("token_not_valid", "api.token.not_valid"),
             401 => (refusals::NO_CREDENTIALS, "api.not_authenticated"),
             403 if refusals::is_refused(request) => ("csrf_failed", "api.csrf_failed"),
@@ -121,7 +123,7 @@ pub(crate) struct ErrorBody {
     messages: Option<[AccessTokenMessage; 1]>,
 }
 
-/// SimpleJWT lists each kind of token that it has tried; here there is one.
+/// What is wrong with an access token, in the shape of SimpleJWT.
 #[derive(Serialize, ToSchema)]
 struct AccessTokenMessage {
     token_class: &'static str,
@@ -141,6 +143,7 @@ impl ErrorDetail {
         };
         let about = |message: &Sentence| {
             let message = message.in_language(language);
+            // SimpleJWT lists each kind of token that it has tried; here there is one.
             [AccessTokenMessage { token_class: "AccessToken", token_type: "access", message }]
         };
         refusals::set_reason(request, if self.is_logged { refusals::IS_LOGGED } else { self.code });

@@ -50,6 +50,7 @@ impl FieldErrors {
         let mut body = FieldErrorsBody(Vec::new());
         for (field, sentence) in &self.0 {
             let sentence = sentence.in_language(language);
+            // A list and no map, so that errors come in the order of the fields.
             match body.0.iter_mut().find(|(about, _)| about == field) {
                 Some((_, sentences)) => sentences.push(sentence),
                 None => body.0.push((field, vec![sentence])),

@@ -74,6 +74,7 @@ impl<'b> FieldReader<'b> {
 
     /// Reads a password as it was typed.
     pub(crate) fn password(&mut self, name: &'static str) -> Option<Password> {
+        // Not trimmed: spaces may be part of a password.
         let typed = self.typed(name, true)?;
         let typed = self.not_blank(name, typed)?;
         self.parse(name, &typed, ANY_DAY)
@@ -129,8 +130,7 @@ impl<'b> FieldReader<'b> {
         self.parse(name, &typed, ANY_DAY).map_or(Patch::Keep, Patch::Set)
     }
 
-    /// Reads a date of birth; `null` means none. An empty text is invalid, as the OpenAPI document
-    /// says.
+    /// Reads a date of birth; `null` means none.
     pub(crate) fn date_of_birth(
         &mut self,
         name: &'static str,
@@ -144,6 +144,7 @@ impl<'b> FieldReader<'b> {
         };
         match self.parse(name, &typed, today) {
             Some(Some(date)) => Patch::Set(Some(date)),
+            // As the OpenAPI document says: an empty text is no date, and `null` means none.
             Some(None) => self.wrong(name, Sentence::new("api.not_a_date")),
             None => Patch::Keep,
         }
@@ -151,6 +152,7 @@ impl<'b> FieldReader<'b> {
 
     /// Reads an e-mail address that may be left out, but not be blank.
     pub(crate) fn patched_email(&mut self, name: &'static str) -> Option<Email> {
+        // Absent means "keep", blank is an error: `email` reports it.
         self.body.get(name)?;
         self.email(name)
     }
@@ -161,13 +163,13 @@ impl<'b> FieldReader<'b> {
         self.new_password(name)
     }
 
-    /// Reads a boolean. Other types are not converted: what a text such as "off" means would be a
-    /// guess.
+    /// Reads a boolean.
     pub(crate) fn flag(&mut self, name: &'static str) -> Patch<bool> {
         match self.body.get(name) {
             None => Patch::Keep,
             Some(Value::Bool(is)) => Patch::Set(*is),
             Some(Value::Null) => self.wrong(name, Sentence::new("api.null")),
+            // What a text such as "off" means would be a guess.
             Some(_) => self.wrong(name, Sentence::new("api.not_a_boolean")),
         }
     }
@@ -198,12 +200,14 @@ impl<'b> FieldReader<'b> {
         }
     }
 
-    /// Reads a field as text. A whole number is taken as its digits, as in Django REST framework;
-    /// one with a fraction is not, because it may have been rounded on its way.
+    /// Reads a field as text.
     fn typed(&mut self, name: &'static str, is_required: bool) -> Option<String> {
         let why = match self.body.get(name) {
+            // The NUL was replaced when the body was read, so the text is not what was sent.
             Some(Value::String(_)) if self.body.had_nul(name) => "api.nul",
             Some(Value::String(text)) => return Some(text.clone()),
+            // A whole number is taken as its digits, as in Django REST framework. One with a
+            // fraction may have been rounded on its way.
             Some(Value::Number(number)) if !number.is_f64() => return Some(number.to_string()),
             Some(Value::Null) => "api.null",
             Some(_) => "api.not_a_string",

@@ -27,8 +27,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![route.returns_empty(200).returns_empty(303).errors(&[401])]
 }
 
-/// Characters that must be encoded in a header: control characters, everything beyond ASCII, the
-/// comma between two groups, and the percent sign itself.
+/// The characters that are encoded in a header, besides everything beyond ASCII.
 const ENCODED: &AsciiSet = &CONTROLS.add(b',').add(b'%');
 
 /// Size limit for the names of groups, in bytes. Proxies refuse a response whose headers fill their
@@ -42,8 +41,7 @@ enum ForwardAuthResponse {
     ToLogin(Redirect),
 }
 
-/// Answers the proxy. All three headers are always set, so that a proxy that copies them leaves
-/// none of the client's own.
+/// Answers the proxy.
 #[get("/api/forward-auth?<redirect>")]
 fn show(
     redirect: Option<&str>,
@@ -52,6 +50,8 @@ fn show(
     ctx: &State<Context>,
 ) -> Result<ForwardAuthResponse, Status> {
     match forward_auth.0 {
+        // All three headers, also empty ones: a proxy that copies them leaves none of the client's
+        // own.
         Some((signed_in, groups)) => Ok(ForwardAuthResponse::Allowed(
             (),
             Header::new("X-Auth-User", signed_in.user().id.to_string()),
@@ -78,12 +78,13 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 
-/// Joins the first groups that fit. Leaving groups out is safe: a shorter list never grants more.
+/// Joins the first groups that fit.
 fn joined(groups: &[String]) -> String {
     let mut joined = String::new();
     for name in groups {
         let name = encoded(name);
         if joined.len() + 1 + name.len() > MAX_GROUPS_BYTES {
+            // Leaving groups out is safe: a shorter list never grants more.
             break;
         }
         if !joined.is_empty() {

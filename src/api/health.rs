@@ -28,6 +28,7 @@ fn live() -> &'static str {
 /// Checks that the database can be written.
 #[get("/health/ready")]
 async fn ready(ctx: &State<Context>) -> (Status, &'static str) {
+    // A ping would look fine on a full disk or on a standby.
     match ctx.db.check_writable().await {
         Ok(()) => (Status::Ok, "ready\n"),
         Err(error) => {

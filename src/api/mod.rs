@@ -2,9 +2,9 @@
 //! that the pages use.
 //!
 //! Speaks the dialect of SimpleJWT and dj-rest-auth, so that their clients change nothing but the
-//! base URL. Holds no rule, and knows nothing of pages. Below `/api/token` nothing touches cookies;
-//! below `/api/account` they sign a browser in and out. Unlike a page, nothing here refreshes a
-//! session unasked, except for a proxy, which cannot ask.
+//! base URL. Below `/api/token` nothing touches cookies; below `/api/account` they sign a browser
+//! in and out. Holds no rule, knows nothing of pages, and refreshes no session unasked, except for
+//! a proxy, which cannot ask.
 
 mod account;
 mod body;

@@ -90,7 +90,7 @@ impl From<IssuedTokens> for RefreshedPair {
     }
 }
 
-/// Logs in. A malformed e-mail address gets the same answer as an unknown one.
+/// Logs in.
 #[post("/api/token", data = "<body>")]
 async fn create(
     body: Body,
@@ -102,9 +102,12 @@ async fn create(
     let (Some(email), Some(password)) = (email, password) else {
         return Err(fields.into_errors().into());
     };
+    // SimpleJWT answers a malformed address like an unknown one.
     let Ok(email) = Email::parse(&email) else { return Err(no_active_account(ctx)) };
     let credentials = Credentials { email, password };
+    // Sessions of API clients and of browsers have limits of their own.
     let info = info.with_token_transport();
+    // No cookie is read here, so there is no earlier session to end.
     match flows::account::login::with_password(ctx, credentials, None, &info).await {
         Ok(flows::account::login::Login { tokens, .. }) => Ok(Json(tokens.into())),
         Err(LoginError::NotProved(error)) => {
@@ -114,8 +117,9 @@ async fn create(
     }
 }
 
-/// Returns one error for all failures, as at the other log-in.
+/// Returns the one error for all failures.
 fn no_active_account(ctx: &Context) -> Error {
+    // Users whose e-mail is still unread must find help in it too.
     let key = match ctx.settings.email_verification {
         EmailVerification::Mandatory => "api.no_active_or_unverified_account",
         _ => "api.no_active_account",

@@ -33,6 +33,7 @@ struct CachedDocument {
 
 impl CachedDocument {
     fn new(document: Value) -> Self {
+        // Services may cache the keys; a new one is published twice as long before it signs.
         let kept = format!("public, max-age={}", KEY_SET_MAX_AGE.as_secs());
         Self { document: Json(document), cache: Header::new("Cache-Control", kept) }
     }
@@ -45,13 +46,13 @@ fn jwks(ctx: &State<Context>) -> CachedDocument {
 }
 
 /// Returns the metadata of the issuer (RFC 8414), for verifiers that are given nothing but the issuer.
-/// No token is issued by an `OAuth` grant, so it lists no grants and no endpoints.
 #[get("/.well-known/oauth-authorization-server")]
 fn metadata(ctx: &State<Context>) -> CachedDocument {
     let jwks_uri = format!("{}{}", ctx.settings.public_url.as_str(), paths::JWKS);
     CachedDocument::new(json!({
         "issuer": ctx.settings.issuer,
         "jwks_uri": jwks_uri,
+        // No token is issued by an OAuth grant, so there are no grants and no endpoints to list.
         "response_types_supported": [],
         "grant_types_supported": [],
     }))

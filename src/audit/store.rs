@@ -44,6 +44,7 @@ pub(super) async fn upsert_unknown_failure(
     info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
+    // As long as the real values, so that the write takes as long; nothing of the client is stored.
     let filler = |text: &str| "-".repeat(text.len());
     let connection = transaction.connection();
     let sql = "INSERT INTO unknown_login_failures \
@@ -128,10 +129,6 @@ fn recorded(row: audit_event::Model) -> RecordedEvent {
 }
 
 /// Lists the events that match, newest first: at most `limit`, before a cursor.
-///
-/// Lets one index decide: that of the target, else of the actor, else of the kind, else of the
-/// instant. The other conditions filter its rows and are written so that no planner uses their
-/// index: without statistics SQLite would read every log-in of the site to find those of one user.
 pub async fn search(
     db: &Db,
     search: &AuditSearch,
@@ -143,8 +140,6 @@ pub async fn search(
 }
 
 /// Lists the events that match, for an export.
-///
-/// Leaves the details as they are stored: they were JSON when they were written.
 pub async fn export(
     db: &Db,
     search: &AuditSearch,
@@ -160,6 +155,7 @@ pub async fn export(
         target: row.target_id.map(UserId),
         ip: row.ip,
         user_agent: row.user_agent,
+        // JSON already: parsing and writing a million of them again would change nothing.
         details: row.details,
     });
     Ok(exported.collect())
@@ -172,6 +168,9 @@ async fn find(
     limit: u64,
 ) -> Result<Vec<audit_event::Model>, DbError> {
     let mut events = audit_event::Entity::find();
+    // The index of one condition is used: the target's, else the actor's, else the kind's, else the
+    // instant's. The others are written as `+ 0` or `|| ''`, so that no planner uses their index:
+    // without statistics, SQLite would read every log-in of the site to find those of one user.
     let mut is_decided = false;
     if let Some(target) = search.target {
         events = events.filter(Column::TargetId.eq(target.0));
@@ -195,6 +194,7 @@ async fn find(
         events = events.filter(Column::At.lt(to_micros(to)));
     }
     if let Some(AuditCursor(at, id)) = before {
+        // Together: earlier, or at the same instant with a lower id. `At <= at` can use an index.
         let is_older = Cond::any().add(Column::At.lt(at)).add(Column::Id.lt(id));
         events = events.filter(Column::At.lte(at)).filter(is_older);
     }

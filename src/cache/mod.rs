@@ -1,9 +1,7 @@
-//! What this process remembers for a moment: verified token signatures, active sessions, and single
-//! values that are expensive to compute.
+//! Caches verified token signatures, active sessions, and single values that are expensive to compute.
 //!
-//! Bounded in size and in time. A write of this process takes effect at once: it invalidates the
-//! cached session, and a result that was read before the write is not stored after it (see
-//! [`Epoch`]). Other nodes follow after the setting `session_cache`.
+//! Bounded in size and in time. A write of this process takes effect at once; other nodes follow after
+//! the time of the setting `session_cache`.
 
 mod ttl_cell;
 
@@ -25,9 +23,7 @@ const CAPACITY: usize = 10_000;
 /// An active session with its user.
 #[derive(Debug, Clone)]
 pub struct ActiveSession {
-    /// The session.
     pub session: SessionId,
-    /// Its user.
     pub user: Arc<User>,
     /// When it ends at the latest; unused, it may end earlier.
     pub expires_at: OffsetDateTime,
@@ -48,11 +44,11 @@ pub struct VerifiedToken {
     pub user: UserId,
     /// The rotation that issued the token, if using the token confirms it.
     pub rotation: Option<Arc<str>>,
-    /// When the token expires.
     pub expires_at: OffsetDateTime,
 }
 
-/// When a query was sent, counted in this process's writes.
+/// When a query was sent, counted in this process's writes. A result that was read before a write is
+/// not stored after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
@@ -94,6 +90,7 @@ impl SessionCache {
     pub fn find(&self, session: SessionId, now: OffsetDateTime) -> Option<ActiveSession> {
         let inner = self.lock();
         let (active, seen_at) = inner.sessions.get(&session)?;
+        // A clock that was set back would make an old entry look fresh for as long as the step.
         let is_fresh = now - *seen_at < self.keep && now >= *seen_at && active.expires_at > now;
         is_fresh.then(|| active.clone())
     }
@@ -107,6 +104,7 @@ impl SessionCache {
     /// written since.
     pub fn remember(&self, active: &ActiveSession, asked: Epoch, now: OffsetDateTime) {
         let mut inner = self.lock();
+        // A write since then may have ended this session, and the query did not see it.
         if inner.epoch == asked.0 && !self.keep.is_zero() {
             inner.sessions.insert(active.session, (active.clone(), now));
         }
@@ -135,11 +133,11 @@ impl SessionCache {
 
     /// Returns the result for the token with this digest, unless the token has expired.
     pub fn find_token(&self, token: &[u8; 32], now: OffsetDateTime) -> Option<VerifiedToken> {
+        // Whatever `keep` is: a signature stays valid, and the session is looked up separately.
         self.lock().tokens.get(token).filter(|verified| verified.expires_at > now).cloned()
     }
 
-    /// Records that a rotation is confirmed; returns whether that is new to this process. Of all
-    /// requests with tokens of that rotation, only the first writes.
+    /// Records that a rotation is confirmed; returns whether that is new to this process.
     pub fn is_first_to_confirm(&self, session: SessionId, rotation: &Arc<str>) -> bool {
         let mut inner = self.lock();
         if inner.confirmed.get(&session).is_some_and(|known| known == rotation) {
@@ -165,6 +163,7 @@ impl SessionCache {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic leaves nothing half changed here.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

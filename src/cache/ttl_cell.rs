@@ -12,7 +12,6 @@ pub struct TtlCell<T> {
 }
 
 impl<T: Clone> TtlCell<T> {
-    /// Creates an empty cell.
     #[must_use]
     pub const fn new(ttl: Duration) -> Self {
         Self { ttl, stored: Mutex::new(None) }
@@ -22,6 +21,7 @@ impl<T: Clone> TtlCell<T> {
     pub fn get(&self, now: OffsetDateTime) -> Option<T> {
         let stored = self.lock();
         let (value, stored_at) = stored.as_ref()?;
+        // A value from the future was stored before the clock was set back.
         (now - *stored_at < self.ttl && now >= *stored_at).then(|| value.clone())
     }
 
@@ -30,7 +30,6 @@ impl<T: Clone> TtlCell<T> {
         self.lock().as_ref().map(|(value, _)| value.clone())
     }
 
-    /// Stores a value.
     pub fn set(&self, value: T, now: OffsetDateTime) {
         *self.lock() = Some((value, now));
     }

@@ -22,6 +22,7 @@ pub(super) async fn check(
     let listens_on = listens_on.map_err(|error| CommandError::line(error.to_string()))?;
     let found =
         flows::system::checks::check_all(settings, listens_on, Clock::of_the_machine()).await;
+    // Good findings go to standard output; problems are errors, so that scripts see the exit code.
     let (bad, good): (Vec<_>, Vec<_>) = found.iter().partition(|finding| finding.is_problem());
     for finding in good {
         print_line(&sentence(language, finding));
@@ -33,7 +34,7 @@ pub(super) async fn check(
     Err(CommandError(bad.into_iter().map(|finding| sentence(language, finding)).collect()))
 }
 
-/// Sends a test e-mail at once, without the outbox.
+/// Sends a test e-mail.
 pub(super) async fn mail(
     language: Language,
     settings: &Settings,
@@ -41,6 +42,7 @@ pub(super) async fn mail(
 ) -> Result<(), CommandError> {
     let failed =
         |why: String| CommandError::line(language.tell("check.mail_failed", &[("why", &why)]));
+    // At once and without the outbox, so that the terminal shows what the mail server answers.
     let mailer = Mailer::open(settings).map_err(|error| failed(error.to_string()))?;
     let id = Random.request_id();
     let written_at = Clock::of_the_machine().now();

@@ -20,6 +20,7 @@ pub(super) fn daemun(language: Language) -> Command {
         .about(t("cli.about"))
         .after_help(t("cli.after"))
         .version(env!("CARGO_PKG_VERSION"))
+        // clap's own flags are in English; the ones below have texts in both languages.
         .disable_version_flag(true)
         .subcommand(command("serve", "cli.serve"))
         .subcommand(command("migrate", "cli.migrate"))

@@ -92,6 +92,7 @@ fn line(language: Language, timed: &TimedKey, now: OffsetDateTime) -> String {
 
 /// Prints the secret keys that other verifiers need, as a JSON Web Key Set.
 fn show(language: Language, ctx: &Context) -> Result<(), CommandError> {
+    // ES256 and EdDSA have no secret to share: their public keys are published.
     let Some(shared) = ctx.keyring().shared(ctx.clock.now()) else {
         let url = ctx.settings.public_url.as_str();
         return Err(CommandError::line(language.tell("cli.no_shared_keys", &[("url", url)])));

@@ -7,20 +7,22 @@ use tracing_subscriber::{Layer as _, fmt, registry};
 
 use crate::config::{LogFormat, LogLevel, Settings};
 
-/// Starts logging as the settings say. Lines of other crates appear only if something is wrong; a
-/// panic is logged like anything else.
+/// Starts logging as the settings say. Panics are logged like anything else.
 pub(super) fn start(settings: &Settings) {
     use LevelFilter as Level;
     let (ours, theirs) = match settings.log_level {
         LogLevel::Off => (Level::OFF, Level::OFF),
         LogLevel::Critical => (Level::ERROR, Level::ERROR),
+        // Lines of other crates appear only if something is wrong.
         LogLevel::Normal => (Level::INFO, Level::WARN),
         LogLevel::Debug => (Level::DEBUG, Level::DEBUG),
     };
     let wanted = Targets::new().with_default(theirs).with_target("daemun", ours);
+    // Standard output is for results, which scripts read.
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let lines = match settings.log_format {
         LogFormat::Text => {
+            // Colour codes would make a file hard to search.
             let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
             lines.with_ansi(is_terminal).boxed()
         }

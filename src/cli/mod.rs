@@ -41,6 +41,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let language = Language::from_locale(&config::terminal_locale()).unwrap_or(Language::English);
     let matches = match commands::daemun(language).try_get_matches_from(arguments) {
         Ok(matches) => matches,
+        // clap reports `--help` and `--version` as errors that go to standard output.
         Err(answer) if !answer.use_stderr() => {
             print_line(&answer.render().to_string());
             return ExitCode::SUCCESS;
@@ -95,8 +96,9 @@ fn argument(matches: &ArgMatches) -> &str {
     matches.get_one::<String>("email").map_or("", String::as_str)
 }
 
-/// Prints a line to standard output. A closed pipe is no error.
+/// Prints a line to standard output.
 fn print_line(line: &str) {
+    // The reader of a pipe may have closed it; that is no error of ours.
     let _ = writeln!(std::io::stdout().lock(), "{}", line.trim_end());
 }
 

@@ -10,7 +10,7 @@ use crate::flows::account::password_change::SetPasswordError;
 use crate::i18n::Language;
 use crate::types::{Email, EmailError, Password, RequestInfo};
 
-/// Longer than any password; stops reading early if a large file is piped in.
+/// Longer than any password; bounds what is read if a large file is piped in.
 const MAX_LINE: u64 = 16 * 1024;
 
 /// Sets another password for an account.
@@ -20,6 +20,7 @@ pub(super) async fn change(
     typed: &str,
 ) -> Result<(), CommandError> {
     logging::start(&settings);
+    // Before the prompt, so that no password is typed for a mistyped address.
     let email = email(language, typed)?;
     let ctx = serve::open(language, settings).await?;
     let password = ask(language)?;

@@ -32,6 +32,7 @@ pub(super) async fn serve(
     let port = rocket::Config::try_from(&figment).map_or(0, |config| config.port);
     let unix_socket = ctx.settings.unix_socket.clone();
     let greeting = ctx.clone();
+    // At lift-off, so that the link is printed only when it can be opened.
     let print_greeting =
         AdHoc::on_liftoff("Greeting", move |_| Box::pin(print_greeting(language, greeting)));
     let served = app::serve(figment, ctx.clone(), print_greeting).await;
@@ -54,6 +55,7 @@ pub(super) async fn migrate(language: Language, settings: Settings) -> Result<()
 pub(super) async fn open(language: Language, settings: Settings) -> Result<Context, CommandError> {
     let url = settings.database_url.to_string();
     app::open(settings, Clock::of_the_machine()).await.map_err(|error| {
+        // An error is one line on standard error; messages of databases have several.
         let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         let line = match &error {
             OpenError::Migration(error)

@@ -15,6 +15,7 @@ pub(super) async fn create(
     typed: &str,
 ) -> Result<(), CommandError> {
     logging::start(&settings);
+    // Before the prompt, so that no password is typed for a mistyped address.
     let email = email(language, typed)?;
     let ctx = serve::open(language, settings).await?;
     let password = ask(language)?;

@@ -1,13 +1,14 @@
-//! The values of a figment as text: to be parsed, and to be shown without their secrets.
+//! Turns the values of a figment into text: to be parsed, or to be shown without their secrets.
 
 use rocket::figment::value::Value;
 
 use super::setting::{Secrecy, Setting};
 use super::url_password::without_password;
 
-/// Returns text, numbers and booleans as text: the environment cannot tell them apart.
+/// Returns text, numbers and booleans as text.
 pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
+        // Figment guesses the type of an environment variable: a password of digits comes as a number.
         Value::String(_, text) => Some(text.clone()),
         Value::Num(_, num) => num
             .to_i128()
@@ -29,10 +30,10 @@ pub(super) fn shown(name: &str, value: &Value) -> String {
     }
 }
 
-/// Returns the value of an unknown setting as it may be shown. It could be a misspelt `secret_key`, so only
-/// short and simple values are.
+/// Returns the value of an unknown setting as it may be shown.
 pub(super) fn hint(value: &Value) -> String {
     let text = plain(value);
+    // It could be a misspelt `secret_key`, so only short and simple values are shown.
     let is_simple = text.len() <= 16 && !text.contains("://");
     if is_simple { text } else { "…".into() }
 }

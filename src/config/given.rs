@@ -16,15 +16,12 @@ const ROCKETS: [&str; 2] = ["address", "port"];
 /// A setting as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenSetting {
-    /// Its name.
     pub name: String,
     /// Its value, without secrets; `None` where it was not given.
     pub value: Option<String>,
-    /// Where it was given.
     pub source: SettingSource,
 }
 
-/// Where a setting was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingSource {
     /// Nowhere.

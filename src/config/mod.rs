@@ -63,9 +63,9 @@ pub struct Settings {
     pub signing_algorithm: Algorithm,
     /// For how long a published key signs before the next one does.
     pub signing_key_lifetime: Duration,
-    /// How long an access token is good for.
+    /// How long an access token is valid.
     pub access_token_lifetime: Duration,
-    /// How long a sign-in lasts, however often it is renewed.
+    /// How long a session lasts, however often its tokens are refreshed.
     pub refresh_token_lifetime: Duration,
     /// Whether a refresh token is replaced when it is used.
     pub rotate_refresh_tokens: bool,
@@ -77,29 +77,29 @@ pub struct Settings {
     pub leeway: Duration,
     /// Name of the claim that holds the account's number beside `sub`.
     pub user_id_claim: String,
-    /// What access tokens say beyond who it is.
+    /// What access tokens contain besides the user's number.
     pub custom_claims: Vec<CustomClaim>,
-    /// Whether and when an address must be proved.
+    /// Whether and when an address must be verified.
     pub email_verification: EmailVerification,
-    /// How long an account whose address is not proved is kept; zero keeps it for ever.
+    /// How long an account whose address is not verified is kept; zero keeps it for ever.
     pub delete_unverified_after: Duration,
     /// Whether accounts may have addresses at `localhost` or at names without a dot.
     pub allow_local_email: bool,
-    /// Whether strangers may join.
+    /// Whether visitors may sign up.
     pub signup: SignupMode,
     /// Shortest password, in code points.
     pub password_min_length: u8,
-    /// Where e-mails go.
+    /// How e-mails are sent.
     pub mail_url: MailUrl,
-    /// Who e-mails are from.
+    /// The sender of e-mails.
     pub mail_from: MailFrom,
-    /// Networks of the proxies whose `X-Forwarded-For` is believed.
+    /// Networks of the proxies whose forwarding headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The Unix socket that the program listens on instead of a port.
     pub unix_socket: Option<PathBuf>,
-    /// How stale another node's revocation may be; zero asks the database each time.
+    /// How long a log-out on another node may go unnoticed; zero asks the database each time.
     pub session_cache: Duration,
-    /// After how long an unused session is over; zero: only its absolute lifetime counts.
+    /// After how long an unused session ends; with zero, only its absolute lifetime counts.
     pub session_idle_lifetime: Duration,
     /// What a password hash costs.
     pub password_hash: HashCost,
@@ -113,17 +113,17 @@ pub struct Settings {
     pub secret_files: Vec<PathBuf>,
     /// Which log lines are written.
     pub log_level: LogLevel,
-    /// All of them as they were given, secrets left out.
+    /// All settings as they were given, without secrets.
     pub listed: Given,
 }
 
-/// The settings as they were given. They say nothing that the settings themselves do not, and are left
-/// out where those are written down.
+/// The settings as they were given.
 #[derive(Clone)]
 pub struct Given(pub Vec<GivenSetting>);
 
 impl std::fmt::Debug for Given {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // They say nothing that the fields of `Settings` do not.
         f.write_str("…")
     }
 }
@@ -144,11 +144,13 @@ impl Settings {
         let read = &mut reader;
         let port = read.port();
         let public_url = read.parsed_or("public_url", || Some(PublicUrl::local(port)));
+        // On http, cookies are not `Secure` and passwords are readable on the way.
         let allow_http = read.parsed::<bool>("allow_http");
         if !allow_http && !public_url.is_https() && !public_url.is_loopback() {
             read.refuse("public_url", "setting.public_url_https");
         }
         let mail_url = read.parsed("mail_url");
+        // A password of the mail server is never sent without TLS.
         if let MailUrl::Smtp(server) = &mail_url
             && server.is_exposed()
             && server.login.is_some()
@@ -163,6 +165,7 @@ impl Settings {
             read.refuse("delete_unverified_after", "setting.delete_unverified_after");
         }
         let user_id_claim = read.claim_name("user_id_claim");
+        // A custom claim of the same name would replace the user's number.
         let custom_claims = read.list("custom_claims", |claim| {
             claim.parse::<CustomClaim>().ok().filter(|claim| claim.as_str() != user_id_claim)
         });
@@ -204,27 +207,28 @@ impl Settings {
             public_url,
             listed: Given(read.given(figment)),
         };
+        // Only now, so that all problems are reported at once.
         reader.finish().map(|()| settings)
     }
 
-    /// Returns whether an account may have an address. No mail from here reaches a local one, so it
-    /// cannot be verified.
+    /// Returns whether an account may have an address.
     #[must_use]
     pub fn accepts_email(&self, email: &Email) -> bool {
+        // No mail reaches a local address, so it cannot be verified.
         self.allow_local_email || !email.is_local()
     }
 
-    /// Returns whether a superuser who is created on this machine may have an address: to try the
-    /// program out on one machine, a local address is enough.
+    /// Returns whether a superuser that the owner of the machine creates may have an address.
     #[must_use]
     pub fn accepts_superuser_email(&self, email: &Email) -> bool {
+        // Trying the program out on one machine needs no setting.
         self.public_url.is_loopback() || self.accepts_email(email)
     }
 
-    /// Returns whether users can get their e-mails: files are for trying the program out, and users of
-    /// a real site cannot read them.
+    /// Returns whether users get their e-mails.
     #[must_use]
     pub fn delivers_mail(&self) -> bool {
+        // Files are for trying the program out; the users of an https site cannot read them.
         self.mail_url != MailUrl::File || !self.public_url.is_https()
     }
 
@@ -242,13 +246,15 @@ impl Settings {
 /// Returns Rocket's own figment (`Rocket.toml` and `ROCKET_…`) on top of Daemun's defaults.
 #[must_use]
 pub fn figment() -> Figment {
+    // `join` only fills what is missing, so files and variables win.
     rocket::Config::figment().join(("address", "127.0.0.1")).join(("log_level", "normal"))
 }
 
-/// Returns the language of the terminal, from the POSIX locale variables in their order of precedence.
+/// Returns the language of the terminal, as the system tells it.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one module that looks at the environment")]
 pub fn terminal_locale() -> String {
+    // In the order of POSIX (Base Definitions, 8.2).
     ["LC_ALL", "LC_MESSAGES", "LANG"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))

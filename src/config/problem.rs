@@ -1,4 +1,4 @@
-//! What can be wrong with a setting.
+//! The problems of a setting.
 //!
 //! Holds facts and translation keys; `cli::settings` turns them into sentences.
 
@@ -14,11 +14,9 @@ pub struct NotAllowed;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name} = {value}: {what}")]
 pub struct SettingError {
-    /// The setting's name.
     pub name: String,
     /// Its value, without secrets.
     pub value: String,
-    /// What is wrong with it.
     pub what: SettingProblem,
 }
 

@@ -1,7 +1,7 @@
-//! Takes settings out of a figment one by one, as their entries in the table say, and remembers everything
-//! that is wrong with them.
+//! Reads settings from a figment one by one, as their entries in the table say, and collects all
+//! problems.
 //!
-//! Knows no setting by itself: which there are is in `table`, and what they are for in `Settings`.
+//! Knows no setting by itself: `table` lists them, and `Settings` says what they are for.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -36,11 +36,13 @@ impl Reader {
         });
         let port = match rocket::Config::try_from(figment) {
             Ok(config) => config.port,
+            // Reading goes on with defaults, so that all problems are reported at once.
             Err(error) => {
                 wrong.extend(error.into_iter().map(|error| from_rocket(&error, &values)));
                 rocket::Config::default().port
             }
         };
+        // A file that cannot be read fails both times.
         wrong.dedup();
         wrong.extend(values.iter().filter(|(name, _)| !is_known(name)).map(|(name, value)| {
             let what = SettingProblem::Unknown(nearest(name).map(str::to_owned));
@@ -67,7 +69,7 @@ impl Reader {
         self.port
     }
 
-    /// Marks a setting as wrong for what it means rather than for how it is written.
+    /// Refuses a well-formed value because of what it means.
     pub(super) fn refuse(&mut self, name: &str, allowed: &'static str) {
         self.push(name, SettingProblem::NotAllowed(allowed, None));
     }
@@ -96,6 +98,7 @@ impl Reader {
     }
 
     pub(super) fn claim_name(&mut self, name: &'static str) -> String {
+        // Claims that tokens have already, and `nbf`, which verifiers read.
         const TAKEN: [&str; 9] =
             ["iss", "aud", "sub", "sid", "jti", "iat", "exp", "nbf", "token_type"];
         let is_name = |text: &str| {
@@ -117,7 +120,7 @@ impl Reader {
         self.read(name, parse, || duration::parse(default_text(name)))
     }
 
-    /// Reads a list: an array, or one text with commas, which is handy in an environment variable.
+    /// Reads a list: an array, or one text with commas, as in an environment variable.
     pub(super) fn list<T>(
         &mut self,
         name: &'static str,
@@ -140,7 +143,8 @@ impl Reader {
         key
     }
 
-    /// Reads the providers of social log-in, each as the admin page would accept it, under a slug of its own.
+    /// Reads the providers of social log-in, as the admin page would accept them, each with a slug of its
+    /// own.
     pub(super) fn social(&mut self) -> Vec<ClientRegistration> {
         let Some(value) = self.values.get("social") else { return Vec::new() };
         let inputs: Option<Vec<RegistrationInput>> = value.deserialize().ok();
@@ -175,6 +179,7 @@ impl Reader {
         if given.is_some() {
             self.refuse_value(name);
         }
+        // Also for a wrong value, so that reading goes on; `finish` refuses the settings then.
         default().expect("a default is a value of its setting")
     }
 
@@ -190,7 +195,7 @@ impl Reader {
         }
     }
 
-    /// Marks a setting as wrong because of its value; the table says what is accepted.
+    /// Refuses a value; the table says what is accepted.
     fn refuse_value(&mut self, name: &'static str) {
         let problem = match entry(name).accepts {
             Accepts::Sentence(key) => SettingProblem::NotAllowed(key, None),
@@ -204,8 +209,9 @@ impl Reader {
         self.push(name, problem);
     }
 
-    /// Keeps one problem per setting: the first of ours, or else Rocket's.
+    /// Adds a problem, one per setting.
     fn push(&mut self, name: &str, what: SettingProblem) {
+        // The first of ours, or else Rocket's.
         let is_rockets = |error: &SettingError| matches!(error.what, SettingProblem::Rocket(_));
         self.wrong.retain(|error| error.name != name || !is_rockets(error));
         if self.wrong.iter().any(|error| error.name == name) {
@@ -242,12 +248,13 @@ fn is_known(name: &str) -> bool {
         || rocket::Config::PARAMETERS.contains(&name)
 }
 
-/// Returns the setting that was most likely meant: one that shares most of the name.
+/// Returns the setting that was most likely meant.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     SETTINGS
         .iter()
         .map(|known| (strsim::levenshtein(name, known.name), known.name))
         .min()
+        // At most a third of the name may differ; a wilder guess would mislead.
         .filter(|(distance, known)| *distance * 3 <= known.len())
         .map(|(_, known)| known)
 }
@@ -256,7 +263,7 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
 fn from_rocket(error: &figment::Error, values: &Dict) -> SettingError {
     let name = if error.path.is_empty() { "Rocket.toml".into() } else { error.path.join(".") };
     let value = values.get(&name).map(|value| shown(&name, value)).unwrap_or_default();
-    // The lines with a bar quote the file, secrets included.
+    // The TOML parser quotes the file, secrets included, in the lines with a bar.
     let what = error.kind.to_string();
     let what = what.lines().map(str::trim).filter(|line| !line.contains('|'));
     let what = what.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ");

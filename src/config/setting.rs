@@ -1,4 +1,4 @@
-//! What one entry of the table of settings says.
+//! The types of one entry in the table of settings.
 
 use super::SETTINGS;
 
@@ -11,7 +11,7 @@ pub struct Setting {
     pub default: DefaultValue,
     /// What it accepts.
     pub accepts: Accepts,
-    /// What of it may be shown.
+    /// How much of it may be shown.
     pub secrecy: Secrecy,
     /// What it means: Markdown, for the README.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests read it"))]
@@ -35,31 +35,21 @@ pub enum Accepts {
     /// What the sentence with this translation key says.
     Sentence(&'static str),
     /// A whole number from `min` to `max`.
-    Number {
-        /// The lowest.
-        min: u64,
-        /// The highest.
-        max: u64,
-    },
+    Number { min: u64, max: u64 },
     /// A duration from `min` to `max` seconds.
-    Seconds {
-        /// The shortest.
-        min: u64,
-        /// The longest.
-        max: u64,
-    },
+    Seconds { min: u64, max: u64 },
 }
 
-/// What of a value may be shown and logged.
+/// How much of a value may be shown and logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrecy {
-    /// All of it, but passwords of URLs.
+    /// All of it, except a password in a URL.
     None,
-    /// All of it: there is an `@` in it that belongs to no password.
+    /// All of it; its `@` is that of an e-mail address and ends no password.
     Address,
-    /// All of it but the password. A file that gives one is a file with a secret.
+    /// All of it except the password. A file that has one contains a secret.
     Url,
-    /// Nothing. A file that gives it is a file with a secret.
+    /// Nothing. A file that has it contains a secret.
     Secret,
 }
 

@@ -1,8 +1,8 @@
 //! Password hashes that Django made: they open their accounts once, and are made anew by argon2id then.
 //!
 //! Django writes `algorithm$…` (`django.contrib.auth.hashers`). Its `argon2` is a PHC string behind that
-//! word and is taken over as such; its `pbkdf2_sha256`, which is its default, is computed here. The
-//! others (scrypt, bcrypt, MD5) are refused: their owners ask for a link instead.
+//! word and is imported as such; its default, `pbkdf2_sha256`, is computed here. The others (scrypt,
+//! bcrypt, MD5) are refused: these users request a link to choose a new password.
 
 use std::num::NonZeroU32;
 
@@ -18,7 +18,7 @@ const PBKDF2: &str = "pbkdf2_sha256$";
 /// What Django puts before a PHC string.
 const ARGON2: &str = "argon2";
 
-/// Django 5.2 makes a million. More than ten would occupy a core for seconds at every try.
+/// Django 5.2 makes a million. More than ten would occupy a core for seconds at every attempt.
 const MOST_ITERATIONS: u32 = 10_000_000;
 
 /// Length of the output: that of SHA-256.
@@ -60,15 +60,16 @@ impl Pbkdf2 {
     }
 }
 
-/// What is to be stored for a hash of Django's; `None` for one of an account without a password,
-/// which begins with an exclamation mark.
+/// Returns what to store for a hash of Django's; `None` for an account without a password.
 pub(super) fn import(hash: &str) -> Result<Option<&str>, UnsupportedHash> {
+    // Django's `UNUSABLE_PASSWORD_PREFIX`.
     if hash.starts_with('!') {
         return Ok(None);
     }
     if Pbkdf2::read(hash).is_some() {
         return Ok(Some(hash));
     }
+    // The rest is a PHC string, whose first `$` is its own and stays.
     let phc = hash.strip_prefix(ARGON2).filter(|phc| phc.starts_with('$'));
     phc.map(Some).ok_or(UnsupportedHash)
 }

@@ -1,10 +1,8 @@
 //! Work that makes every wrong password cost the same.
 //!
-//! A hash that was imported costs more or less than our own, and a stopwatch would tell which accounts
-//! have one. So after a wrong password the rest is computed of what the site's hashes cost together: once
-//! for each cost of argon2 that there is, and PBKDF2 up to the most iterations that there are. Kinds are
-//! added up and not compared by their time: a machine that computes one of them faster than another then
-//! shows nothing either.
+//! An imported hash costs more or less than our own, so the time of an answer would tell which accounts
+//! have one. After a wrong password, the rest of what the site's hashes cost together is computed: once
+//! for each cost of argon2 in use, and PBKDF2 up to the most iterations in use (docs/decisions/0020).
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +12,6 @@ use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 use super::hash_cost::HashCostLimit;
 use super::memory::Memory;
 use super::password_hash::{HashCost, Readable};
-
 use crate::types::Password;
 
 /// The kinds of hashes that accounts have.
@@ -27,10 +24,11 @@ pub struct HashKinds {
 }
 
 impl HashKinds {
-    /// Those that this machine computes. Together they keep to the limit for one hash; the most expensive
-    /// come first.
+    /// Keeps the kinds that this machine computes. Together they cost no more than `limit` allows for
+    /// one hash.
     #[must_use]
     pub fn within(mut self, limit: HashCostLimit) -> Self {
+        // The most expensive first, so that they are the ones that fit into the limit.
         self.costs.sort_unstable_by_key(|cost| std::cmp::Reverse(cost.blocks()));
         let mut rest = limit.blocks;
         self.costs.retain(|cost| match rest.checked_sub(cost.blocks()) {
@@ -48,7 +46,7 @@ impl HashKinds {
 }
 
 impl HashCostLimit {
-    /// Whether the iterations of PBKDF2 keep to it.
+    /// Returns whether the iterations of PBKDF2 keep to the limit.
     #[must_use]
     pub fn allows_iterations(&self, kinds: &HashKinds) -> bool {
         u64::from(kinds.iterations) <= self.iterations
@@ -63,19 +61,22 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// What comparing a password with a hash costs; what is not computed costs what our own hashes do.
+    /// Returns what comparing a password with a hash has cost.
     pub(super) fn of(computed: Option<&Readable>, today: HashCost) -> Self {
         match computed {
             Some(Readable::Django(hash)) => {
                 Self { iterations: hash.iterations(), costs: Vec::new() }
             }
             Some(Readable::Argon2id(cost, ..)) => Self { iterations: 0, costs: vec![*cost] },
+            // `Hasher::verify` computes a dummy hash at today's cost then.
             None => Self { iterations: 0, costs: vec![today] },
         }
     }
 
-    /// What is left to do so that every wrong password costs the same.
+    /// Returns what is left to do so that every wrong password costs the same.
     pub(super) fn up_to(&self, kinds: &HashKinds, today: HashCost) -> Self {
+        // Kinds are added up, not compared by their time: a machine that computes one of them faster
+        // than assumed would show the difference.
         let mut costs = kinds.costs.clone();
         if !costs.contains(&today) {
             costs.push(today);
@@ -101,8 +102,7 @@ impl Work {
     }
 }
 
-/// How much hashing for wrong passwords was done so far, to be compared by tests: time varies, and this does
-/// not.
+/// How much hashing for wrong passwords was done so far. Tests compare it, because time varies.
 #[derive(Debug, Default)]
 pub(super) struct WorkDone {
     iterations: AtomicU64,
@@ -148,7 +148,7 @@ mod tests {
         readable(&format!("argon2$argon2id$v=19${cost}${rest}"))
     }
 
-    /// Everything that a wrong password costs, in a fixed order.
+    /// Returns everything that a wrong password costs, in a fixed order.
     fn whole(computed: Option<&Readable>, kinds: &HashKinds) -> (u32, Vec<String>) {
         let compared = Work::of(computed, TODAY);
         let rest = compared.up_to(kinds, TODAY);

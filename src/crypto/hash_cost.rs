@@ -1,9 +1,9 @@
 //! What computing a stored hash may cost.
 //!
-//! An imported hash names its own cost, and anybody who knows the address can have it computed by a
+//! An imported hash names its own cost, and anyone who knows the address can have it computed by a
 //! wrong guess: two hashes that take minutes would occupy both hashing threads for good. So each hash is
-//! held to a limit when it is imported and once more before it is computed. The limit is a time, and
-//! how much is done in that time is measured on this machine.
+//! held to a limit when it is imported and once more before it is computed. The limit is a time; how
+//! much work fits into it is measured on this machine (docs/decisions/0020).
 
 use std::num::NonZeroU32;
 use std::sync::OnceLock;
@@ -19,7 +19,7 @@ use crate::types::Password;
 const AT_IMPORT: Duration = Duration::from_secs(1);
 
 /// The limit before a hash is computed. Twice that of the import, because a measurement varies and nodes
-/// differ: what one of them let in must open its account on all.
+/// differ: a hash that one node imported must be computed on all.
 const WHEN_COMPUTED: Duration = Duration::from_secs(2);
 
 /// However fast the machine is: five times what Django 5.2 makes.
@@ -29,7 +29,7 @@ const MOST_ITERATIONS: u64 = 5_000_000;
 /// two passes.
 const MOST_BLOCKS: u64 = 2 * 1024 * 1024;
 
-/// How often a sample of work is done; the fastest counts, for nothing else had the core then.
+/// How often a sample of work is done.
 const SAMPLES: usize = 3;
 
 /// The sample of PBKDF2: about 5 ms.
@@ -48,18 +48,18 @@ pub struct HashCostLimit {
 }
 
 impl HashCostLimit {
-    /// However fast the machine is.
+    /// The limit on any machine, however fast.
     pub const CEILING: Self = Self { iterations: MOST_ITERATIONS, blocks: MOST_BLOCKS };
 
-    /// Iterations of PBKDF2.
     #[must_use]
     pub fn iterations(&self) -> u64 {
         self.iterations
     }
 
-    /// Whether a hash costs no more than this. One that cannot be read costs nothing.
+    /// Returns whether a hash costs no more than this.
     #[must_use]
     pub fn allows(&self, hash: &PasswordHash) -> bool {
+        // A hash that cannot be read is never computed, so it costs nothing.
         Readable::of(hash).is_none_or(|hash| self.allows_readable(&hash))
     }
 
@@ -98,10 +98,11 @@ impl Sample {
             once();
             begun.elapsed()
         });
+        // The fastest counts: another program had the core during the others.
         Self { work, taken: taken.min().unwrap_or_default() }
     }
 
-    /// How much is done in a time, at most `ceiling`.
+    /// Returns how much work is done in a time, at most `ceiling`.
     fn done_in(self, time: Duration, ceiling: u64) -> u64 {
         let done = u128::from(self.work) * time.as_nanos() / self.taken.as_nanos().max(1);
         u64::try_from(done).unwrap_or(u64::MAX).min(ceiling)
@@ -109,13 +110,13 @@ impl Sample {
 }
 
 impl Speed {
-    /// The limit before a hash is computed.
+    /// Returns the limit before a hash is computed.
     pub(super) fn limit_when_computed(&self, memory: &mut Memory) -> HashCostLimit {
         let limit = self.limit(memory, WHEN_COMPUTED);
         HashCostLimit { iterations: limit.iterations.max(ALWAYS_COMPUTED), ..limit }
     }
 
-    /// The limit when a hash is imported.
+    /// Returns the limit when a hash is imported.
     pub(super) fn limit_at_import(&self, memory: &mut Memory) -> HashCostLimit {
         self.limit(memory, AT_IMPORT)
     }
@@ -143,7 +144,7 @@ fn measure(memory: &mut Memory) -> [Sample; 2] {
 }
 
 impl Readable {
-    /// Reads a stored hash, if this machine computes it in time. A hash of today's cost always is.
+    /// Reads a stored hash, if this machine computes it in time.
     pub(super) fn within(
         stored: &PasswordHash,
         today: HashCost,
@@ -151,6 +152,7 @@ impl Readable {
         memory: &mut Memory,
     ) -> Option<Self> {
         let hash = Self::of(stored)?;
+        // The site's own cost is always computed, also on a slow machine: the owner chose it.
         let is_todays = matches!(&hash, Self::Argon2id(cost, ..) if *cost == today);
         let is_within = is_todays || speed.limit_when_computed(memory).allows_readable(&hash);
         is_within.then_some(hash)
@@ -175,7 +177,7 @@ mod tests {
         hash(&format!("argon2$argon2id$v=19${cost}${rest}"))
     }
 
-    /// A machine that does so much in a second.
+    /// Returns the speed of a machine that does so much in a second.
     fn machine(iterations: u64, blocks: u64) -> Speed {
         let taken = Duration::from_secs(1);
         let samples = [iterations, blocks].map(|work| Sample { work, taken });

@@ -1,6 +1,6 @@
-//! Tokens that others signed: the ID tokens of OpenID providers.
+//! Verifies the signatures of tokens that others signed: the ID tokens of OpenID providers.
 //!
-//! The signature alone. Whose key set it is, and what the claims must say, is the caller's business.
+//! Nothing but the signature: fetching the keys and checking the claims is left to `oauth`.
 
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -26,7 +26,7 @@ const ALGORITHMS: [Algorithm; 9] = [
 #[derive(Debug, Clone)]
 pub struct IdTokenKeys(JwkSet);
 
-/// Why a foreign token proves nothing.
+/// Why an ID token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum IdTokenError {
     /// No key of the set is the one that the token names.
@@ -38,15 +38,16 @@ pub enum IdTokenError {
 }
 
 impl IdTokenKeys {
-    /// Reads a key set. Keys of a kind that is not known here are passed over.
+    /// Reads a key set.
     #[must_use]
     pub fn read(set: &Value) -> Option<Self> {
         let keys = set["keys"].as_array()?;
+        // Keys of unknown kinds are passed over (RFC 7517, 5): a provider may publish new ones any day.
         let known = keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok());
         Some(Self(JwkSet { keys: known.collect() }))
     }
 
-    /// The claims of a token that one of these keys signed.
+    /// Returns the claims of a token that one of these keys signed.
     pub fn verify(&self, token: &str) -> Result<Claims, IdTokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| IdTokenError::Invalid)?;
         // No extension is understood here, so none may be critical (RFC 7515, 4.1.11).
@@ -56,6 +57,7 @@ impl IdTokenKeys {
         let key = self.find(header.kid.as_deref(), header.alg);
         let key = key.ok_or(IdTokenError::UnknownKey)?;
         let key = DecodingKey::from_jwk(key).map_err(|_| IdTokenError::Invalid)?;
+        // The library's own checks read the machine's clock; `oauth` checks the claims by `Clock`.
         let mut validation = Validation::new(header.alg);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
@@ -66,8 +68,7 @@ impl IdTokenKeys {
             .map_err(|_| IdTokenError::Invalid)
     }
 
-    /// The key of this name that is for this algorithm. A token without a name fits only a set with
-    /// one key (OpenID Connect Core, 10.1).
+    /// Returns the key with this id that is for this algorithm.
     fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Jwk> {
         let is_for = |key: &Jwk| {
             let said = key.common.key_algorithm.map(|said| said.to_string());
@@ -76,6 +77,7 @@ impl IdTokenKeys {
         };
         match id {
             Some(id) => self.0.find(id).filter(|key| is_for(key)),
+            // A token that names no key is clear only where there is one key (OpenID Connect Core, 10.1).
             None => match self.0.keys.as_slice() {
                 [only] if is_for(only) => Some(only),
                 _ => None,

@@ -20,7 +20,7 @@ use crate::owner_only;
 /// Shortest master secret, in bytes: what an HMAC-SHA-256 key should have (RFC 7518, 3.2).
 const MIN_BYTES: usize = 32;
 
-/// The secret that everything else is derived from.
+/// The master secret.
 #[derive(Clone)]
 pub struct SecretKey(Zeroizing<Vec<u8>>);
 
@@ -38,24 +38,20 @@ pub enum SecretKeyError {
     Malformed,
     /// The file in the data directory cannot be read or written.
     #[error("{path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// The file holds something else.
     #[error("{0}: does not hold a secret key")]
     NotAKey(PathBuf),
 }
 
 impl SecretKey {
-    /// Reads `openssl rand -base64 32` or `openssl rand -hex 32`: at least 256 bits.
+    /// Reads what `openssl rand -base64 32` or `openssl rand -hex 32` prints.
     ///
     /// # Errors
     /// [`SecretKeyError::Malformed`] when the text is neither, or too short.
     pub fn parse(text: &str) -> Result<Self, SecretKeyError> {
         let text = text.trim();
+        // Hexadecimal digits are base64 too, and would be read as other bytes: hexadecimal goes first.
         let is_hex = text.len() >= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let bytes = if is_hex { from_hex(text) } else { STANDARD.decode(text).ok() }
             .or_else(|| URL_SAFE_NO_PAD.decode(text).ok());
@@ -67,9 +63,6 @@ impl SecretKey {
 
     /// Reads the generated secret in `folder`, or generates it there, readable by its owner only.
     ///
-    /// The file appears whole or not at all, so that two processes that start at once end up with the
-    /// same secret, and one that dies while it writes leaves nothing half done.
-    ///
     /// # Errors
     /// [`SecretKeyError`] when the file cannot be made or holds something else.
     pub fn in_folder(folder: &Path, random: Random) -> Result<Self, SecretKeyError> {
@@ -79,6 +72,8 @@ impl SecretKey {
         }
         let failed = |source| SecretKeyError::File { path: path.clone(), source };
         let draft = folder.join(format!("secret_key.{}", random.token_id()));
+        // A hard link appears whole or not at all and replaces nothing, unlike a rename: two processes
+        // that start at once get the same secret, and one that dies while writing leaves no half of it.
         let written = write(&draft, random).and_then(|()| std::fs::hard_link(&draft, &path));
         let _ = std::fs::remove_file(&draft);
         match written {
@@ -109,7 +104,7 @@ impl SecretKey {
         folder.join("secret_key")
     }
 
-    /// A 256-bit key for one purpose.
+    /// Derives a 256-bit key for one purpose.
     fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"daemun");
         let mut key = Zeroizing::new([0; 32]);
@@ -170,31 +165,31 @@ impl DerivedKeys {
         }
     }
 
-    /// The key that signs refresh tokens (HS256).
+    /// Returns the key that signs refresh tokens (HS256).
     #[must_use]
     pub fn refresh_token(&self) -> &[u8] {
         self.refresh.as_ref()
     }
 
-    /// The form token that belongs to `holder`, a session or a pre-session cookie.
+    /// Returns the form token that belongs to `holder`, a session or a pre-session cookie.
     #[must_use]
     pub fn csrf_token(&self, holder: &str) -> String {
         base64url(hmac::sign(&self.csrf, holder.as_bytes()).as_ref())
     }
 
-    /// Whether `token` is [`csrf_token`](Self::csrf_token) of `holder`; compared in constant time.
+    /// Returns whether `token` is [`csrf_token`](Self::csrf_token) of `holder`.
     #[must_use]
     pub fn is_csrf_token(&self, token: &str, holder: &str) -> bool {
         is_signed(&self.csrf, token, holder)
     }
 
-    /// The signature by which a browser proves that an account was signed in to on it.
+    /// Signs the statement that an account was logged in to on this browser.
     #[must_use]
     pub fn sign_device(&self, statement: &str) -> String {
         base64url(hmac::sign(&self.device, statement.as_bytes()).as_ref())
     }
 
-    /// Whether `signature` is [`sign_device`](Self::sign_device) of `statement`.
+    /// Returns whether `signature` is [`sign_device`](Self::sign_device) of `statement`.
     #[must_use]
     pub fn is_device_signature(&self, signature: &str, statement: &str) -> bool {
         is_signed(&self.device, signature, statement)
@@ -210,6 +205,7 @@ impl DerivedKeys {
     #[must_use]
     pub fn seal(&self, label: &str, bytes: &[u8]) -> String {
         let mut sealed = bytes.to_vec();
+        // The label is authenticated, not stored: a sealed value moved to another column does not open.
         let nonce = self
             .sealing
             .seal_in_place_append_tag(Aad::from(label), &mut sealed)
@@ -223,6 +219,7 @@ impl DerivedKeys {
     /// [`UnsealError`] when key or label are not those it was sealed with.
     pub fn unseal(&self, label: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let bytes = from_base64url(sealed).ok_or(UnsealError)?;
+        // `seal` puts the nonce of AES-GCM, 96 bits, in front.
         let (nonce, rest) = bytes.split_first_chunk::<12>().ok_or(UnsealError)?;
         let mut rest = Zeroizing::new(rest.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
@@ -237,6 +234,7 @@ impl DerivedKeys {
 }
 
 fn is_signed(key: &hmac::Key, signature: &str, statement: &str) -> bool {
+    // `hmac::verify` compares in constant time.
     from_base64url(signature)
         .is_some_and(|mac| hmac::verify(key, statement.as_bytes(), &mac).is_ok())
 }

@@ -13,7 +13,6 @@ use crate::types::Secret;
 /// A key with its times.
 #[derive(Debug)]
 pub struct TimedKey {
-    /// The key.
     pub key: SigningKey,
     /// Its place in the line of keys.
     pub generation: i64,
@@ -25,24 +24,25 @@ pub struct TimedKey {
     pub refused_from: Option<OffsetDateTime>,
 }
 
-/// What a key is good for at some instant.
+/// What a key is used for at some instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
-    /// Published, so that everybody knows it when it signs.
+    /// Published, so that every verifier knows it before it signs.
     Waiting,
-    /// The one that signs.
+    /// Signs new tokens.
     Signing,
     /// Signs no more; what it signed is accepted.
     Retired,
-    /// Over.
+    /// What it signed is no longer accepted.
     Refused,
 }
 
 impl TimedKey {
-    /// What the key is good for.
+    /// Returns what the key is used for at `now`.
     #[must_use]
     pub fn state(&self, now: OffsetDateTime) -> KeyState {
         let is_past = |instant: Option<OffsetDateTime>| instant.is_some_and(|at| at <= now);
+        // From the end of its life backwards: the instants of earlier states are past as well then.
         if is_past(self.refused_from) {
             KeyState::Refused
         } else if is_past(self.signs_until) {
@@ -69,35 +69,35 @@ impl Keyring {
         Self { keys }
     }
 
-    /// The key that signs: the youngest whose time has come. Where a clock was set back and no key's
-    /// time has come yet, the oldest.
+    /// Returns the key that signs: the youngest whose time has come.
     #[must_use]
     pub fn current(&self, now: OffsetDateTime) -> Option<&SigningKey> {
         let begun = self.keys.iter().find(|timed| timed.signs_from <= now);
+        // After a clock was set back, it may be that no key's time has come: the oldest signs then.
         begun.or(self.keys.last()).map(|timed| &timed.key)
     }
 
-    /// The key of this name, if what it signed is accepted.
+    /// Returns the key with this id, if what it signed is accepted.
     #[must_use]
     pub fn find(&self, id: &str, now: OffsetDateTime) -> Option<&SigningKey> {
         let named = self.keys.iter().find(|timed| timed.key.id == id)?;
         (named.state(now) != KeyState::Refused).then_some(&named.key)
     }
 
-    /// Whether there is a key of this name, whatever it is good for.
+    /// Returns whether there is a key with this id, refused ones included.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {
         self.keys.iter().any(|timed| timed.key.id == id)
     }
 
-    /// All keys, the youngest first.
+    /// Returns all keys, the youngest first.
     #[must_use]
     pub fn keys(&self) -> &[TimedKey] {
         &self.keys
     }
 
-    /// The keys that cannot be published as a JSON Web Key Set (RFC 7518, 6.4); `None` if there are
-    /// none.
+    /// Returns the secret keys, which are never published, as a JSON Web Key Set (RFC 7518, 6.4);
+    /// `None` if there are none.
     #[must_use]
     pub fn shared(&self, now: OffsetDateTime) -> Option<Secret> {
         let keys = self.accepted(now).filter_map(|key| {
@@ -109,9 +109,10 @@ impl Keyring {
         (!keys.is_empty()).then(|| Secret::new(json!({ "keys": keys }).to_string()))
     }
 
-    /// The public keys as a JSON Web Key Set (RFC 7517, 5), those that wait among them.
+    /// Returns the public keys as a JSON Web Key Set (RFC 7517, 5).
     #[must_use]
     pub fn jwks(&self, now: OffsetDateTime) -> Value {
+        // Keys that wait are among them: verifiers cache the set and must have a key before it signs.
         let keys: Vec<_> = self.accepted(now).filter_map(|key| key.public.as_ref()).collect();
         json!({ "keys": keys })
     }

@@ -5,9 +5,8 @@ use argon2::{Argon2, Block, Version};
 use super::password_hash::{HashCost, OUTPUT};
 use crate::types::Password;
 
-/// Room that the allocator surely gives back to the system when it is freed, in blocks of 1 KiB: glibc
-/// keeps pieces of up to 32 MiB once one of them was freed (`M_MMAP_THRESHOLD`). Room that is not
-/// touched costs nothing.
+/// Smallest allocation that surely goes back to the system when it is freed, in blocks of 1 KiB: glibc
+/// keeps pieces of up to 32 MiB once one of them was freed (`M_MMAP_THRESHOLD`).
 const GIVEN_BACK: usize = 33 * 1024;
 
 /// The buffer that argon2 fills: allocated at first use, used again and again.
@@ -24,6 +23,7 @@ impl Memory {
         let params = cost.params().expect("a cost is checked when it is read");
         let blocks = params.block_count();
         if self.0.len() < blocks {
+            // Pages that are not touched cost nothing, so more capacity than blocks is free.
             self.0 = Vec::with_capacity(blocks.max(GIVEN_BACK));
             self.0.resize(blocks, Block::default());
         }

@@ -35,20 +35,20 @@ pub use work_queue::{QueueFull, QueueLimits, WorkQueue};
 
 use crate::types::{HashedSecret, Secret};
 
-/// What the database may keep of a secret. A plain digest is enough: the secrets are random and
-/// long, so there is nothing to guess.
+/// Hashes a random secret for storage; not for passwords.
 #[must_use]
 pub fn hash_secret(secret: &Secret) -> HashedSecret {
+    // A plain digest is enough: 256 random bits cannot be guessed, so a slow hash adds nothing.
     HashedSecret(hex(&sha256(secret.expose().as_bytes())))
 }
 
-/// Whether two secrets are the same; compared in constant time.
+/// Returns whether two secrets are the same.
 #[must_use]
 pub fn constant_time_eq(one: &str, other: &str) -> bool {
+    // `==` ends at the first difference, so its duration tells how much of a guess was right.
     constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }
 
-/// SHA-256.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
@@ -56,7 +56,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
-/// Base64 for URLs, without padding (RFC 4648, 5).
+/// Writes base64 for URLs, without padding (RFC 4648, 5).
 #[must_use]
 pub fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -68,7 +68,7 @@ pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// Lower-case hexadecimal digits.
+/// Writes lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

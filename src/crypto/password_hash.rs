@@ -23,18 +23,18 @@ const MOST_MEMORY: u32 = 256 * 1024;
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a string out of the database.
+    /// Wraps a hash that the database has.
     #[must_use]
     pub fn from_stored(phc: String) -> Self {
         Self(phc)
     }
 
-    /// Takes over a hash that Django made; `None` for an account whose password it had turned off.
+    /// Imports a hash that Django made; `None` for an account without a usable password.
     ///
     /// # Errors
     /// [`UnsupportedHash`] when it is of a kind that is not computed here, or damaged.
     pub fn from_django(hash: &str) -> Result<Option<Self>, UnsupportedHash> {
-        // A salt may be any text to the reader of a hash, and PostgreSQL refuses text with a NUL.
+        // The parser accepts any text as a salt, and PostgreSQL refuses text with a NUL.
         if hash.chars().any(char::is_control) {
             return Err(UnsupportedHash);
         }
@@ -44,7 +44,7 @@ impl PasswordHash {
         if is_known { Ok(Some(hash)) } else { Err(UnsupportedHash) }
     }
 
-    /// The string to store.
+    /// Returns the string to store.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -53,6 +53,7 @@ impl PasswordHash {
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A hash in a log could be attacked offline.
         f.write_str("PasswordHash(..)")
     }
 }
@@ -68,9 +69,9 @@ pub struct HashCost {
     pub lanes: u32,
 }
 
-/// OWASP's recommendation for argon2id: 19 MiB, two passes, one lane.
 impl Default for HashCost {
     fn default() -> Self {
+        // OWASP's recommendation for argon2id: 19 MiB, two passes, one lane.
         Self { memory: 19_456, passes: 2, lanes: 1 }
     }
 }
@@ -103,12 +104,13 @@ impl HashCost {
         Params::new(self.memory, self.passes, self.lanes, Some(OUTPUT)).map_err(|_| HashCostError)
     }
 
-    /// What it costs in all: blocks of 1 KiB that are computed.
+    /// Returns how many blocks of 1 KiB are computed.
     pub(super) fn blocks(self) -> u64 {
         u64::from(self.memory) * u64::from(self.passes)
     }
 
     pub(super) fn is_below(self, other: Self) -> bool {
+        // Lanes only divide the same work among threads.
         self.memory < other.memory || self.passes < other.passes
     }
 }
@@ -128,12 +130,12 @@ pub(super) fn write_phc(cost: HashCost, salt: &[u8], output: &[u8]) -> PasswordH
 pub(super) enum Readable {
     /// Cost, salt and output.
     Argon2id(HashCost, Vec<u8>, [u8; OUTPUT]),
-    /// One that was taken over.
+    /// An imported one.
     Django(Pbkdf2),
 }
 
 impl Readable {
-    /// `None` for whatever we did not write or take over: other algorithms, other lengths, damage.
+    /// Reads a stored hash; `None` for what we neither wrote nor imported, or what is damaged.
     pub(super) fn of(stored: &PasswordHash) -> Option<Self> {
         if let Some(hash) = Pbkdf2::read(&stored.0) {
             return Some(Self::Django(hash));
@@ -142,6 +144,7 @@ impl Readable {
         let is_argon2id = hash.algorithm == argon2::Algorithm::Argon2id.ident()
             && hash.version == Some(Version::V0x13.into());
         let cost: HashCost = hash.params.to_string().parse().ok()?;
+        // The argon2 crate takes no shorter salt.
         let salt = hash.salt.filter(|salt| salt.len() >= 8)?.to_vec();
         let output = hash.hash?.as_bytes().try_into().ok()?;
         (is_argon2id && cost.memory <= MOST_MEMORY).then_some(Self::Argon2id(cost, salt, output))

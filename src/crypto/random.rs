@@ -7,7 +7,7 @@ use crate::types::{Secret, SessionId};
 pub struct Random;
 
 impl Random {
-    /// `N` unpredictable bytes.
+    /// Draws `N` unpredictable bytes.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for bytes")]
     #[expect(clippy::unused_self, reason = "only the holder of a `Random` can draw")]
@@ -17,27 +17,29 @@ impl Random {
         bytes
     }
 
-    /// A new secret of 256 bits, fit for a URL: one-time links (ASVS 5.0, 6.5 asks for 128).
+    /// Draws a new secret that is fit for a URL.
     #[must_use]
     pub fn secret(self) -> Secret {
+        // 256 bits; ASVS 5.0, 6.5 asks for 128.
         Secret::new(super::base64url(&self.bytes::<32>()))
     }
 
-    /// The name of a new session.
     #[must_use]
     pub fn session_id(self) -> SessionId {
         SessionId::from_random(self.bytes())
     }
 
-    /// A token id, 32 hexadecimal digits as SimpleJWT writes them.
+    /// Draws the `jti` of a new token.
     #[must_use]
     pub fn token_id(self) -> String {
+        // 32 hexadecimal digits, as SimpleJWT writes them.
         super::hex(&self.bytes::<16>())
     }
 
-    /// A request id, short enough to be read out on the telephone.
+    /// Draws the id of a request.
     #[must_use]
     pub fn request_id(self) -> String {
+        // 16 digits are short enough to be read out on the telephone.
         super::hex(&self.bytes::<8>())
     }
 }

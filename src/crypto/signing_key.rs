@@ -1,7 +1,7 @@
-//! One key that signs access tokens: made, exported, imported and published.
+//! One key that signs access tokens: generated, imported and published.
 //!
-//! Knows no database and no time: `keys` stores what this module makes, and a keyring says when each is
-//! used.
+//! Knows no database and no time: `keys` stores what this module generates, and a keyring says when
+//! each key is used.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +31,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The name in a token's header (RFC 7518, 3.1; RFC 8037).
+    /// Returns the name in a token's header (RFC 7518, 3.1; RFC 8037).
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// A key that cannot be one: damaged, or of another algorithm.
+/// The bytes are damaged, or a key of another algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not a signing key of this algorithm")]
 pub struct KeyError;
@@ -75,7 +75,7 @@ pub struct SigningKey {
     pub(super) encoding: EncodingKey,
     pub(super) decoding: DecodingKey,
     pub(super) public: Option<Value>,
-    /// The secret that verifiers have to share, where nothing can be published.
+    /// The secret that verifiers have to share (HS256).
     pub(super) shared: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -86,10 +86,10 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Makes the private part of a new key: PKCS#8 for the asymmetric ones, raw bytes for HS256.
+    /// Generates the private part of a new key: PKCS#8 for the asymmetric ones, raw bytes for HS256.
     ///
     /// # Errors
-    /// [`KeyError`] if the generator refuses, which it never did.
+    /// [`KeyError`] if the generator fails.
     pub fn generate(algorithm: Algorithm, random: Random) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let bytes = match algorithm {
             Algorithm::Es256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
@@ -130,6 +130,7 @@ impl SigningKey {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private)
             .map_err(|_| KeyError)?;
         let point = pair.public_key().as_ref();
+        // 4 marks an uncompressed point (SEC 1, 2.3.3).
         let coordinates = point.strip_prefix(&[4]).ok_or(KeyError)?;
         let (x, y) = coordinates.split_at_checked(P256_COORDINATE).ok_or(KeyError)?;
         let (x, y) = (base64url(x), base64url(y));
@@ -164,6 +165,9 @@ impl SigningKey {
     }
 }
 
+/// Returns the `kid` of a key.
 fn key_id(public: &[u8]) -> String {
+    // Computed from the key itself, so a key has the same `kid` on every node. 64 bits tell a handful
+    // of keys apart.
     hex(&sha256(public)[..8])
 }

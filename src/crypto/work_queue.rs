@@ -1,8 +1,8 @@
 //! Heavy work on threads of its own, behind a queue that is bounded in length and in time.
 //!
-//! A job whose requester has gone away, or that waited past the deadline, is dropped without being
-//! done: under overload the threads do only work whose answer still counts. Knows nothing of what the
-//! work is.
+//! A job whose client has gone away, or that waited past the deadline, is dropped without being done:
+//! under overload the threads do only work that a client still waits for. Does not know what the work
+//! is.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,12 +23,12 @@ pub struct QueueFull;
 /// After this long without work a thread drops its state, so that large buffers go back to the system.
 const KEEP_STATE: Duration = Duration::from_secs(2);
 
-/// How far the threads step back, of 19. A thread on which a page is answered goes first, and beside
-/// other programs the work still gets its share of a core; docs/decisions/0019 has the measurements.
+/// By how much the threads lower their priority, of 19. Pages are answered first, and beside other
+/// programs the work still gets its share of a core; docs/decisions/0019 has the measurements.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 1;
 
-/// What a queue is made with.
+/// The bounds of a queue.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueLimits {
     /// The name of its threads.
@@ -97,12 +97,13 @@ impl<S: Default + 'static> WorkQueue<S> {
         let begins = Arc::clone(&has_begun);
         let work = Box::new(move |state: &mut S| {
             begins.store(true, Ordering::Release);
-            // The client went away, or was told to come back later.
+            // Closed: the client went away, or was already told to come back later.
             if !give.is_closed() {
                 let _ = give.send(work(state));
             }
         });
         let expires_at = Instant::now() + self.deadline;
+        // `try_send` never waits: a full queue is answered at once.
         self.queue.try_send(Job { expires_at, work }).map_err(|_| QueueFull)?;
         // A thread drops a late job when it gets to it. The deadline is watched here as well, because
         // a thread that gets no processor time gets to nothing.
@@ -114,7 +115,7 @@ impl<S: Default + 'static> WorkQueue<S> {
         }
     }
 
-    /// How many jobs wait for a thread.
+    /// Returns how many jobs wait for a thread.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -122,12 +123,14 @@ impl<S: Default + 'static> WorkQueue<S> {
     }
 }
 
-/// Lets pages go first. Where the system refuses, the work is merely as important as the rest.
+/// Lets pages go first.
 #[cfg(target_os = "linux")]
 fn lower_priority() {
+    // Linux has a niceness for each thread; elsewhere it would lower the whole process.
     let thread = Some(rustix::thread::gettid());
     let step = rustix::process::getpriority_process(thread)
         .and_then(|now| rustix::process::setpriority_process(thread, now + NICENESS));
+    // Where the system refuses, the work only competes with pages as an equal.
     if let Err(error) = step {
         tracing::debug!(%error, "a working thread keeps its priority");
     }
@@ -143,6 +146,7 @@ fn work<S: Default>(jobs: &Receiver<Job<S>>) {
             Ok(job) => job,
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
+                // Large buffers go back to the system; nothing needs a time-out until the next job.
                 state = S::default();
                 match jobs.recv() {
                     Ok(job) => job,

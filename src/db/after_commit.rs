@@ -1,7 +1,7 @@
-//! What is invalidated after a commit.
+//! Invalidates caches after a commit.
 //!
-//! Code that writes registers the effect with the transaction, where it cannot be forgotten: the commit
-//! runs it, a roll-back drops it. The caches themselves are not known here.
+//! Code that writes registers the effect with the transaction: the commit runs it, a roll-back drops
+//! it. Does not know the caches themselves.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ pub enum Invalidate {
 
 /// Drops what is stale.
 pub trait Invalidator: Debug + Send + Sync {
-    /// Drops what is stale now. Doing so without need is harmless.
+    /// Drops what is stale now. May be called without need, when the outcome of a commit is unknown.
     fn invalidate(&self, stale: Invalidate);
 }
 
@@ -62,8 +62,7 @@ impl AfterCommit {
         }
     }
 
-    /// Runs the effects when the guard is dropped. Take it before the commit is sent: if the answer is
-    /// lost, or not waited for, the commit may have happened.
+    /// Runs the effects when the guard is dropped. Take it before the commit is sent.
     pub(super) fn run_on_drop(self) -> RunOnDrop {
         RunOnDrop(self)
     }
@@ -76,6 +75,7 @@ impl Drop for RunOnDrop {
     fn drop(&mut self) {
         let registered = std::mem::take(&mut *lock(&self.0.registered));
         match &self.0.outer {
+            // A nested commit may still be taken back with the outer transaction.
             Some(outer) => lock(outer).extend(registered),
             None => registered.into_iter().for_each(|stale| self.0.invalidator.invalidate(stale)),
         }
@@ -83,5 +83,6 @@ impl Drop for RunOnDrop {
 }
 
 fn lock(registered: &Registered) -> MutexGuard<'_, Vec<Invalidate>> {
+    // A panic elsewhere must not keep stale sessions in the cache.
     registered.lock().unwrap_or_else(PoisonError::into_inner)
 }

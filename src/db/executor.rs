@@ -4,8 +4,8 @@ use sea_orm::ConnectionTrait;
 
 use super::{Db, Pool, Transaction};
 
-/// Runs queries that only read: the database's reader, or a transaction, which sees its own writes. A query
-/// that writes takes a [`Transaction`] instead.
+/// Runs queries that only read: the database's reader, or a transaction, which sees its own writes. A
+/// query that writes takes a [`Transaction`] instead.
 pub trait Executor: Sync {
     /// The connection of sea-orm.
     type Connection: ConnectionTrait;

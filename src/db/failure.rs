@@ -15,48 +15,47 @@ enum Code {
 impl Code {
     fn of(error: &sqlx::Error) -> Option<Self> {
         let code = error.as_database_error()?.code()?;
+        // SQLite's codes are numbers of at most four digits; a `SQLSTATE` of five may be all digits too.
         let number = code.parse::<u32>().ok().filter(|_| code.len() != 5);
         Some(number.map_or_else(|| Self::Postgres(code.into_owned()), |it| Self::Sqlite(it & 0xff)))
     }
 }
 
 impl DbError {
-    /// Whether it is worth trying again in a moment: the database is away, busy or full, and the
-    /// statement is not at fault.
+    /// Returns whether trying again in a moment may work: the database is unreachable, busy or full, and
+    /// the statement is not at fault.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         is_unavailable(&self.0)
     }
 
-    /// Whether the database can be read and not written: a standby of PostgreSQL, or a file that is
-    /// write-protected (SQLite's READONLY, 8).
+    /// Returns whether the database can be read but not written: a standby of PostgreSQL, or a
+    /// write-protected file.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         match self.code() {
+            // READONLY.
             Some(Code::Sqlite(code)) => code == 8,
+            // `read_only_sql_transaction`.
             Some(Code::Postgres(code)) => code == "25006",
             None => false,
         }
     }
 
-    /// Whether a unique index refused the statement: another row has the value.
+    /// Returns whether a unique index refused the statement: another row has the value.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
         matches!(self.0.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
     }
 
-    /// Whether the data of one row is at fault: the same statement for another row may work, and for
-    /// this one it fails however often it is tried. A database that is away, busy or full is none of it,
-    /// nor a lock that was waited for too long.
-    ///
-    /// `SQLite`: TOOBIG 18, CONSTRAINT 19, MISMATCH 20. PostgreSQL's classes: 22 data exception, 23 broken
-    /// constraint, 54 limit of the program, P0 exception raised by a trigger. What the database sent and
-    /// cannot be read as what it is (a stored value out of range) is about the row as well.
+    /// Returns whether the data of one row is at fault: for this row the statement fails however often it
+    /// is tried, and for another row it may work.
     #[must_use]
     pub fn is_about_data(&self) -> bool {
         let error = match &self.0 {
             DbErr::Exec(RuntimeErr::SqlxError(error))
             | DbErr::Query(RuntimeErr::SqlxError(error)) => error,
+            // A stored value that cannot be read, such as a number out of range.
             DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => return true,
             _ => return false,
         };
@@ -65,19 +64,22 @@ impl DbError {
                 true
             }
             error => match Code::of(error) {
+                // TOOBIG, CONSTRAINT, MISMATCH.
                 Some(Code::Sqlite(code)) => matches!(code, 18..=20),
+                // Data exception, broken constraint, limit of the program, raised by a trigger.
                 Some(Code::Postgres(code)) => is_of_class(&code, &["22", "23", "54", "P0"]),
                 None => false,
             },
         }
     }
 
-    /// Whether `SQLite` says that another process writes (BUSY 5, LOCKED 6).
+    /// Returns whether `SQLite` says that another process writes.
     pub(super) fn is_busy(&self) -> bool {
+        // BUSY, LOCKED.
         matches!(self.code(), Some(Code::Sqlite(5 | 6)))
     }
 
-    /// Whether PostgreSQL answers with this code.
+    /// Returns whether PostgreSQL answers with this code.
     pub(super) fn has_code(&self, expected: &str) -> bool {
         matches!(self.code(), Some(Code::Postgres(code)) if code == expected)
     }
@@ -103,13 +105,14 @@ pub(super) fn is_unavailable(error: &DbErr) -> bool {
     }
 }
 
-/// `SQLite`: BUSY 5, LOCKED 6, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14.
-/// PostgreSQL: classes 08 (connection), 40 (rollback), 53 (resources), 57 (operator intervention),
-/// 55P03 (a lock that was not to be had in time), and 25006 (read-only, as on a standby).
+/// Returns whether a failure may pass by itself.
 pub(super) fn is_passing(error: &sqlx::Error) -> bool {
     match (error, Code::of(error)) {
+        // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
         (_, Some(Code::Sqlite(code))) => matches!(code, 5 | 6 | 8 | 10 | 13 | 14),
         (_, Some(Code::Postgres(code))) => {
+            // Read-only, as on a standby; a lock that was not available in time; then the classes of
+            // failures of the connection, of roll-backs (deadlocks), of resources, and of the operator.
             matches!(&*code, "25006" | "55P03") || is_of_class(&code, &["08", "40", "53", "57"])
         }
         (error, None) => matches!(

@@ -1,5 +1,5 @@
 //! The database: opening it, bringing its tables up to date, and telling its failures apart.
-//! `pool` and `transaction` see to it that what was answered is so.
+//! `pool` and `transaction` make sure that what was acknowledged has been written.
 //!
 //! Knows two engines and nothing of what is stored; the queries are in the features' `store.rs`.
 
@@ -41,14 +41,14 @@ use crate::config::DatabaseUrl;
 use crate::owner_only;
 
 /// How long a request waits for a connection or for SQLite's one writer before it is told that the
-/// database is busy: longer than any honest queue, shorter than a person's patience.
+/// database is busy: longer than a queue under ordinary load, shorter than a user's patience.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// For how long it is believed whether something can be written. Each check costs a commit, and
-/// anybody may ask for one.
+/// For how long the outcome of a write check is reused. Each check costs a commit, and any client may
+/// ask for one.
 const TRUST_CHECK_FOR: Duration = Duration::from_secs(1);
 
-/// Finds out whether anything can be written.
+/// Writes one row. Reading says nothing of a full disk or of a standby.
 const WRITE_CHECK: &str = "INSERT INTO write_checks (id, number) VALUES (1, 1) \
     ON CONFLICT (id) DO UPDATE SET number = write_checks.number + 1";
 
@@ -79,13 +79,7 @@ pub struct NotWritable(String);
 pub enum OpenError {
     /// The SQLite file or its folder cannot be made.
     #[error("{path}: {source}")]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The database refuses.
+    File { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Database(#[from] DbError),
 }
@@ -96,7 +90,7 @@ pub enum OpenError {
 pub struct DbError(#[from] DbErr);
 
 impl Db {
-    /// Opens the database; a SQLite file and its folder are made when they are not there.
+    /// Opens the database; creates a missing SQLite file and its folder.
     ///
     /// # Errors
     /// [`OpenError`] when it cannot be opened.
@@ -108,6 +102,7 @@ impl Db {
             }
             DatabaseUrl::Postgres(url) => match postgres::open(url).await {
                 Ok(pools) => pools,
+                // A pool only says that its time is up; one connection by itself is told the reason.
                 Err(error) => return Err(connection_error(given).await.unwrap_or(error).into()),
             },
         };
@@ -124,13 +119,15 @@ impl Db {
         })
     }
 
-    /// Whether the tables are up to date; only looks.
+    /// Returns whether the tables are up to date, without changing anything.
     ///
     /// # Errors
     /// [`DbError`] when the database does not answer.
     pub async fn is_up_to_date(&self) -> Result<bool, DbError> {
+        // `count_applied` takes any failure for "no table"; an unreachable database is found here.
         self.ping().await?;
         let applied = self.count_applied().await?;
+        // More than ours were applied where a newer version has migrated already.
         Ok(applied.is_some_and(|applied| applied >= Migrator::migrations().len()))
     }
 
@@ -140,7 +137,7 @@ impl Db {
         Self { invalidator, ..self }
     }
 
-    /// How many migrations were applied; without their table, nothing has been applied yet.
+    /// Returns how many migrations were applied; `None` without their table.
     async fn count_applied(&self) -> Result<Option<usize>, DbError> {
         let backend = self.reader.get_database_backend();
         let sql = "SELECT COUNT(*) FROM seaql_migrations";
@@ -150,25 +147,26 @@ impl Db {
         Ok(usize::try_from(applied).ok())
     }
 
-    /// The connection for reading.
+    /// Returns the pool for reading.
     #[must_use]
     pub fn reader(&self) -> &Pool {
         &self.reader
     }
 
-    /// The connection for one statement that writes and is a transaction of its own.
+    /// Returns the pool for one statement that writes and is a transaction of its own.
     #[must_use]
     pub fn writer(&self) -> &Pool {
         &self.writer
     }
 
-    /// Begins a transaction that writes. On SQLite it takes the write lock now rather than at its
-    /// first write, where it could only fail.
+    /// Begins a transaction that writes.
     ///
     /// # Errors
     /// [`DbError`] when the database is away or stays busy.
     pub async fn begin(&self) -> Result<Transaction, DbError> {
         let options = TransactionOptions {
+            // The write lock is taken now: one that is asked for after a read fails at once (BUSY) when
+            // another process has written in between, without waiting.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
@@ -189,13 +187,13 @@ impl Db {
         Ok(self.reader.health().bounded(self.reader.connections().ping()).await?)
     }
 
-    /// Finds out whether something can be written, by writing. Those who ask at the same moment, or
-    /// within a second, get the same answer.
+    /// Finds out whether something can be written, by writing, at most once a second.
     ///
     /// # Errors
     /// [`NotWritable`] when nothing can be written: the disk is full, the database is read-only or
     /// away, or the writer is busy for longer than a request would wait.
     pub async fn check_writable(&self) -> Result<(), NotWritable> {
+        // Held during the check: requests that arrive meanwhile wait for its outcome.
         let mut last = self.last_check.lock().await;
         if let Some(Checked { at, outcome }) = &*last
             && at.elapsed() < TRUST_CHECK_FOR
@@ -213,27 +211,29 @@ impl Db {
         outcome
     }
 
-    /// How many statements have been sent so far.
+    /// Returns how many statements have been sent so far.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests count"))]
     #[must_use]
     pub fn queries(&self) -> u64 {
         self.queries.load(Ordering::Relaxed)
     }
 
-    /// Closes the connections, so that SQLite can put its log away.
+    /// Closes the connections.
     pub async fn close(&self) {
+        // The writer last: SQLite's last connection puts the write-ahead log away, which writes.
         for pool in [&self.reader, &self.writer] {
             pool.close().await;
         }
     }
 }
 
-/// Creates the file and its folder, readable by their owner only: the file will hold password hashes.
-/// SQLite gives its log files the mode of the file.
+/// Creates the file and its folder, readable by their owner only.
 fn make_file(path: &Path) -> Result<(), OpenError> {
     let failed = |path: &Path, source| OpenError::File { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new(""));
     owner_only::create_dir(folder).map_err(|source| failed(folder, source))?;
+    // Before SQLite opens it, which would create it readable for others: it will hold password hashes.
+    // SQLite gives its log files the mode of this file.
     match owner_only::create_file(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error)),
         _ => Ok(()),

@@ -15,18 +15,14 @@ use tokio::time::timeout;
 use super::WAIT;
 use super::health::Health;
 
-/// What holds for every statement. What is read in milliseconds is not worth compiling, however dear it
-/// looks: ten thousand people looked up one by one come close to what PostgreSQL compiles. Its limit for
-/// a statement is below the time that we wait for an answer: it ends the statement and says so, where we
-/// could only stop listening.
+/// PostgreSQL's settings for every statement. Its time-out is below the time that we wait for an answer
+/// (`health`): PostgreSQL ends the statement and says so, where we could only stop listening. No
+/// compilation: our statements take milliseconds, and some look more expensive to its planner than they
+/// are (ten thousand users looked up one by one).
 pub(super) const SETTINGS: [(&str, &str); 3] =
     [("lock_timeout", "5s"), ("statement_timeout", "6s"), ("jit", "off")];
 
 /// A pool on which each statement is a transaction of its own.
-///
-/// A statement with values is prepared first and run then, in two messages. A pooler in transaction mode
-/// may send them to two servers unless they are in one explicit transaction; so behind a pooler each
-/// statement is wrapped in one, which also tells the server what the connection could not.
 #[derive(Debug, Clone)]
 pub struct Pool {
     connections: DatabaseConnection,
@@ -45,7 +41,6 @@ impl Pool {
         Self { connections, health, may_write, is_pooled }
     }
 
-    /// Returns the engine.
     #[must_use]
     pub fn get_database_backend(&self) -> DbBackend {
         self.connections.get_database_backend()
@@ -56,16 +51,18 @@ impl Pool {
         &self.connections
     }
 
-    /// Whether a pooler such as pgbouncer is between this program and PostgreSQL.
+    /// Returns whether a pooler such as pgbouncer is between this program and PostgreSQL.
     pub(super) fn is_pooled(&self) -> bool {
         self.is_pooled
     }
 
-    /// Begins a transaction behind a pooler. Statements of other clients that share the server are
-    /// forgotten first: the names under which ours are prepared could be theirs.
+    /// Begins a transaction behind a pooler.
     pub(super) async fn begin_pooled(&self) -> Result<DatabaseTransaction, DbErr> {
         let transaction = self.connections.begin().await?;
+        // A pooler drops the settings of the connection, so each transaction sets them.
         let settings = SETTINGS.map(|(name, value)| format!("SET LOCAL {name} = '{value}'"));
+        // sqlx numbers the names of its statements by connection: another client of this server may have
+        // prepared other statements under the names that ours will get.
         let sql = format!("DEALLOCATE ALL; {}", settings.join("; "));
         transaction.execute_unprepared(&sql).await?;
         Ok(transaction)
@@ -77,6 +74,8 @@ impl Pool {
         run: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,
     ) -> Result<T, DbErr> {
         let asked = async {
+            // A statement with values goes out in two messages (prepare, run), which a pooler in
+            // transaction mode may send to two servers unless one transaction holds them together.
             let transaction = self.begin_pooled().await?;
             let answer = run(&transaction).await?;
             let committed = transaction.commit().await;

@@ -1,8 +1,8 @@
 //! Opening PostgreSQL, also behind a pooler such as pgbouncer in transaction mode.
 //!
-//! A connection tells the server its settings when it begins. A pooler either refuses them or drops them,
-//! which is how it is found out: among the settings is one that only we read back. Then each transaction
-//! sets what it needs, and no prepared statement outlives a transaction.
+//! A connection sends its settings with its startup parameters. A pooler either refuses them or drops
+//! them, so it is detected by a setting that only Daemun knows. Behind a pooler, each transaction sets
+//! what it needs, and no prepared statement outlives a transaction (docs/decisions/0017).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use super::{DbError, WAIT};
 /// Connections to PostgreSQL per node; its default limit of 100 leaves room for several nodes.
 const CONNECTIONS: u32 = 16;
 
-/// A setting that nothing but we knows: it arrives where the connection is a session of the server.
+/// A setting that no other program knows: it arrives only where no pooler is in between.
 const MARK: (&str, &str) = ("daemun.is_direct", "on");
 
-/// What a pooler answers to a setting that it neither knows nor ignores: a violation of the protocol.
+/// What a pooler answers to a setting that it neither knows nor ignores (`protocol_violation`).
 const REFUSED: &str = "08P01";
 
-/// Statements of one transaction that stay prepared until it ends, behind a pooler.
+/// How many statements stay prepared until their transaction ends, behind a pooler.
 const PREPARED: usize = 64;
 
-/// The same for the first answer of an idle connection, which costs a server nothing.
+/// How long an idle connection may take for its first answer, which costs a server nothing.
 const PING_WITHIN: Duration = Duration::from_secs(1);
 
 /// Opens connections to PostgreSQL, which write and read.
@@ -64,11 +64,11 @@ async fn connect(url: &str, health: &Arc<Health>) -> Result<(DatabaseConnection,
     Ok((Database::connect(pooled(url, health)).await?, true))
 }
 
-/// Whether the server itself has our settings. The question has no values, so that it is one message,
-/// which no pooler takes apart.
+/// Returns whether our settings have arrived at the server itself.
 async fn is_marked(pool: &PgPool) -> Result<bool, DbError> {
     let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
     let question = format!("SELECT coalesce(current_setting('{}', true), '')", MARK.0);
+    // Without bound values it is one message, which no pooler sends to two servers.
     let answer = sqlx::raw_sql(sqlx::AssertSqlSafe(question)).fetch_one(pool).await;
     let answer: String = answer.and_then(|row| row.try_get(0)).map_err(failed)?;
     Ok(answer == MARK.1)
@@ -81,6 +81,7 @@ fn common(url: &str, health: &Arc<Health>, is_pooled: bool) -> ConnectOptions {
         .max_connections(CONNECTIONS)
         .acquire_timeout(WAIT)
         .connect_timeout(WAIT)
+        // `watched` does more than this ping would, for the same price.
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_postgres_pool_opts(move |pool| watched(pool, &health, is_pooled));
@@ -104,20 +105,20 @@ fn pooled(url: &str, health: &Arc<Health>) -> ConnectOptions {
     options.map_sqlx_postgres_opts(|options: PgConnectOptions| {
         options
             .application_name("daemun")
+            // Only startup parameters that pgbouncer follows by itself.
             .extra_float_digits(None)
             .statement_cache_capacity(PREPARED)
     });
     options
 }
 
-/// Whether PostgreSQL answers on this connection and says that it is in autocommit. sqlx looks at the
-/// state that the server reports after the statement that is to begin a transaction, and says that
-/// none has begun. A BEGIN whose answer was not waited for is found here; a mere ping costs as much
-/// and finds nothing.
+/// Returns whether PostgreSQL answers on this connection and reports autocommit.
 async fn is_in_autocommit(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     if connection.is_in_transaction() {
         return Ok(false);
     }
+    // sqlx takes this for a statement that begins a transaction, and compares with the state that the
+    // server reports. It finds a BEGIN whose answer was not waited for, at the price of a ping.
     match connection.begin_with("SELECT 1").await {
         Err(sqlx::Error::BeginFailed) => Ok(true),
         Ok(_) => Ok(false),
@@ -125,21 +126,21 @@ async fn is_in_autocommit(connection: &mut PgConnection) -> Result<bool, sqlx::E
     }
 }
 
-/// Has PostgreSQL's connections looked at whenever one is given back or handed out.
+/// Checks each connection to PostgreSQL when it is given back and when it is handed out.
 fn watched(pool: PgPoolOptions, health: &Arc<Health>, is_pooled: bool) -> PgPoolOptions {
     let (released, acquired) = (health.clone(), health.clone());
     pool.after_release(move |connection, metadata| {
         let is_trusted = released.trusts(&metadata);
         Box::pin(async move {
             if !is_trusted {
-                // An error closes it without a farewell, which may never be read.
+                // An error closes it without a message to a server that may never read it.
                 return Err(sqlx::Error::WorkerCrashed);
             }
             if connection.is_in_transaction() {
                 return Ok(closing("a transaction is open on it"));
             }
             if is_pooled {
-                // The next transaction may be on another server, which knows none of them.
+                // The next transaction may be on another server, where none of these are prepared.
                 connection.clear_cached_statements().await?;
             }
             Ok(true)

@@ -1,5 +1,5 @@
-//! Why PostgreSQL cannot be reached. A pool tries again until its time is up and then says only that it
-//! is; one connection by itself is told the reason.
+//! Finds out why PostgreSQL cannot be reached. A pool tries again until its time is up and then says only
+//! that it is; one connection by itself is told the reason.
 
 use std::io;
 

@@ -1,11 +1,10 @@
-//! A statement written by hand, with its bound values.
+//! A statement written as text, with its bound values.
 
 use sea_orm::{DbBackend, Statement, Value};
 
 use super::Db;
 
-/// Collects the values of a statement that is spelled out as text, for queries that each engine needs in its
-/// own form.
+/// Collects the values of a statement that each engine needs in its own form.
 pub struct QueryBuilder {
     backend: DbBackend,
     values: Vec<Value>,
@@ -27,6 +26,7 @@ impl QueryBuilder {
     /// Binds a value and returns its placeholder.
     pub fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
+        // Numbered placeholders: SQLite reads PostgreSQL's `$1` too.
         format!("${}", self.values.len())
     }
 

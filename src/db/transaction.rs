@@ -1,8 +1,8 @@
 //! Transactions that write. One in which anything has failed is never committed, on either engine.
 //!
-//! sea-orm's own transaction does not see to that. PostgreSQL answers the COMMIT of a failed
-//! transaction with a roll-back and no error. SQLite rolls back by itself when it cannot write, and
-//! carries out each later statement on its own.
+//! sea-orm's own transaction does not prevent that: PostgreSQL answers the COMMIT of a failed
+//! transaction with a roll-back and no error, and SQLite rolls back by itself when it cannot write, and
+//! carries out each later statement on its own (docs/decisions/0015).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -24,7 +24,7 @@ const INTACT: u8 = 0;
 /// A statement was at fault.
 const AT_FAULT: u8 = 1;
 
-/// The database was away, busy or full, or an answer was not waited for.
+/// The database was unreachable, busy or full, or an answer was not waited for.
 const UNAVAILABLE: u8 = 2;
 
 /// A transaction that writes. Dropped without [`commit`](Transaction::commit) it never happened.
@@ -48,7 +48,7 @@ impl Transaction {
         Self { inner, health, failure: Arc::default(), level: Level::first(), after_commit }
     }
 
-    /// The connection to write on.
+    /// Returns the connection to write on.
     #[must_use]
     pub fn connection(&self) -> &Self {
         self
@@ -59,7 +59,7 @@ impl Transaction {
         self.after_commit.register(stale);
     }
 
-    /// sea-orm's own transaction, for migrations, which take as long as they take.
+    /// Returns sea-orm's own transaction, without time-outs, for migrations.
     pub(super) fn without_limits(&self) -> &DatabaseTransaction {
         &self.inner
     }
@@ -83,7 +83,7 @@ impl Transaction {
         let attempt = Attempt::on(&failure);
         let outcome = health.bounded(inner.rollback()).await;
         if outcome.is_ok() {
-            // What has failed in a part goes with the part.
+            // What failed in a part is taken back with the part.
             failure.store(INTACT, Ordering::Release);
         } else {
             health.distrust_connections();
@@ -91,15 +91,16 @@ impl Transaction {
         Ok(attempt.ended(outcome)?)
     }
 
-    /// Makes everything that was written true.
+    /// Commits everything that was written.
     ///
     /// # Errors
-    /// [`DbError`] when the database could not, or when a statement has failed before; nothing has
-    /// happened then. Only if the database does not answer at all, it is not known.
+    /// [`DbError`] when the database could not, or when a statement has failed before; nothing was
+    /// written then. Only if the database does not answer at all, the outcome is unknown.
     pub async fn commit(self) -> Result<(), DbError> {
         self.ensure_intact()?;
         self.level.ensure_innermost()?;
         let Self { inner, health, failure, level: _level, after_commit } = self;
+        // Before the commit is sent: if the answer is lost or not waited for, it may have happened.
         let _effects = after_commit.run_on_drop();
         let attempt = Attempt::on(&failure);
         let outcome = health.bounded(inner.commit()).await;
@@ -109,8 +110,8 @@ impl Transaction {
         Ok(attempt.ended(outcome)?)
     }
 
-    /// Refuses to go on after a failure: SQLite may have rolled back, and would carry out a statement
-    /// alone.
+    /// Refuses to go on after a failure: SQLite may have rolled back, and would carry out the next
+    /// statement on its own.
     fn ensure_intact(&self) -> Result<(), DbErr> {
         let why = "a statement of this transaction has failed before";
         match self.failure.load(Ordering::Acquire) {
@@ -143,7 +144,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        // To the end, where a failure after the first row is told.
+        // All rows are read: sqlx would stop at the first one and miss a failure after it.
         Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
@@ -152,8 +153,8 @@ impl ConnectionTrait for Transaction {
     }
 }
 
-/// How deep a transaction is in the one that it is a part of. What sqlx sends for a commit ends the
-/// deepest part that is open, so only that one may be ended.
+/// How deeply a transaction is nested. What sqlx sends for a commit ends the deepest part that is open,
+/// so only that one may be ended.
 #[derive(Debug)]
 struct Level {
     number: u32,
@@ -185,7 +186,7 @@ impl Drop for Level {
     }
 }
 
-/// A statement on its way. One that is not waited for to the end counts as failed.
+/// A statement that has been sent.
 struct Attempt<'a> {
     failure: &'a AtomicU8,
     found: u8,
@@ -193,6 +194,7 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     fn on(failure: &'a AtomicU8) -> Self {
+        // Until the answer arrives: a future that is dropped before leaves this behind.
         Self { failure, found: UNAVAILABLE }
     }
 

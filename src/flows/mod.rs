@@ -1,7 +1,7 @@
-//! The stories: one file each, told in plain async Rust.
+//! The use cases: one story per file, in plain async Rust.
 //!
-//! A flow moves two or more features together, inside one transaction where they must move
-//! together, and answers in facts. It knows no HTTP, no language and no other flow.
+//! A use case combines domain modules in one transaction and returns facts, not sentences. It knows
+//! no HTTP and no language, and calls no other use case.
 
 pub mod account;
 pub mod admin;

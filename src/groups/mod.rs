@@ -75,13 +75,10 @@ impl FromText for GroupName {
 /// A group with its permissions.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// The id.
     pub id: GroupId,
-    /// The name.
     pub name: String,
     /// The permissions that it grants.
     pub permissions: Permissions,
-    /// The number of members.
     pub members: u64,
 }
 

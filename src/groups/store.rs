@@ -69,8 +69,9 @@ async fn filled<C: ConnectionTrait>(connection: &C, row: group::Model) -> Result
     Ok(Group { id: GroupId(row.id), name: row.name, permissions: known(&names), members })
 }
 
-/// Ignores names that only another version knows; they grant nothing.
+/// Returns the permissions with these stored names.
 fn known(names: &[String]) -> Permissions {
+    // A name that only another version knows grants nothing.
     names.iter().filter_map(|name| Permission::from_stored(name)).collect()
 }
 
@@ -88,6 +89,7 @@ pub async fn create(
         ..Default::default()
     };
     let inserted = group::Entity::insert(row)
+        // The database decides whether the name is free; an error would end the transaction.
         .on_conflict_do_nothing_on([group::Column::Name])
         .exec(transaction.connection())
         .await?;
@@ -156,7 +158,7 @@ pub async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbEr
     Ok(done.rows_affected == 1)
 }
 
-/// Tells whether any group grants one of the permissions `any` to a member of this group who is
+/// Returns whether any group grants one of the permissions `any` to a member of this group who is
 /// staff and no superuser.
 pub async fn has_member_granted(
     transaction: &Transaction,
@@ -178,6 +180,7 @@ pub async fn has_member_granted(
         .select_only()
         .column(user::Column::Id)
         .filter(user::Column::IsStaff.eq(true))
+        // Superusers have every permission without a group.
         .filter(user::Column::IsSuperuser.eq(false))
         .into_query();
     let member: Option<i64> = group_member::Entity::find()

@@ -1,6 +1,6 @@
-//! Reads request bodies, bounded in size and in time.
+//! Reads request bodies, bounded in size and in time: the one place that reads any.
 //!
-//! The bytes come from Rocket, or from our own listener, which attaches the body to its request: so
+//! The bytes come from Rocket, or from our own listener, which attaches the body to its request. So
 //! the bound of each route applies while the bytes arrive, and a route that reads nothing waits for
 //! nothing.
 
@@ -101,6 +101,7 @@ impl Arriving {
         if self.body.size_hint().lower() > (limit.saturating_sub(self.bytes.len())) as u64 {
             return Err(Status::PayloadTooLarge);
         }
+        // One byte more, to see whether there is more.
         self.arrive(limit.saturating_add(1), deadline).await?;
         if self.bytes.len() > limit {
             return Err(Status::PayloadTooLarge);
@@ -110,14 +111,16 @@ impl Arriving {
 
     /// Waits until this many bytes have arrived, or the body ends.
     async fn arrive(&mut self, length: usize, deadline: Duration) -> Result<(), Status> {
-        // All waits count together; meanwhile the connection may be closed in favour of another.
+        // While it waits for its client, the connection may be closed in favour of another.
         let begun = Instant::now();
         self.connection.waits();
+        // All waits of a request count together, or each reader would have a deadline of its own.
         let arrived = timeout(deadline.saturating_sub(self.waited), self.gather(length)).await;
         self.waited += begun.elapsed();
         let is_open = self.connection.works();
         match arrived {
             Ok(true) if is_open => Ok(()),
+            // Broken chunks, or a connection that was given up: not an empty body.
             Ok(_) => Err(Status::BadRequest),
             Err(_) => Err(Status::RequestTimeout),
         }

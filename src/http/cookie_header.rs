@@ -12,14 +12,13 @@ use std::borrow::Cow;
 
 /// Returns the value of a `Cookie` header without the pairs that are not UTF-8; `None` if nothing
 /// is left.
-///
-/// Pairs are separated by `;` alone (RFC 6265bis, 4.2.1). In UTF-8 no byte of a longer sequence is
-/// a semicolon, so an unreadable pair ends where the next one begins, whatever it contains.
 #[must_use]
 pub fn repaired(raw: &[u8]) -> Option<Cow<'_, str>> {
     if let Ok(text) = std::str::from_utf8(raw) {
         return Some(Cow::Borrowed(text));
     }
+    // Pairs are separated by `;` alone (RFC 6265bis, 4.2.1). In UTF-8 no byte of a longer sequence
+    // is a semicolon, so an unreadable pair ends where the next one begins.
     let pairs = raw.split(|byte| *byte == b';');
     let readable = pairs.filter_map(|pair| std::str::from_utf8(pair).ok().map(str::trim));
     let kept: Vec<_> = readable.filter(|pair| !pair.is_empty()).collect();

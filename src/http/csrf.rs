@@ -22,11 +22,11 @@ use crate::paths;
 use crate::sessions;
 use crate::sessions::AccessError;
 
-/// Where refused requests are routed: to a path of the entry point they were sent to, whose catcher
-/// renders the response. Requested directly, these paths do not exist.
+/// Where refused requests are routed. Requested directly, these paths do not exist. One for each
+/// entry point, whose catcher renders the response.
 const REFUSED: [&str; 2] = ["/~refused", "/api/~refused"];
 
-/// How much of a body Rocket looks at for a method override, which it obeys in a form's first
+/// How much of a body is looked at for a method override, which Rocket obeys in a form's first
 /// field. Reading more would mean waiting for it.
 const START_OF_BODY: usize = "_method=delete".len();
 
@@ -139,12 +139,13 @@ fn is_repeated(request: &Request<'_>, name: &str) -> bool {
     request.headers().get(name).nth(1).is_some()
 }
 
-/// Returns how a foreign request is refused; `None` if a valid Bearer token comes with it. An API
-/// client whose own token has expired gets 401, or it would never refresh it.
+/// Returns how a foreign request is refused; `None` if a valid Bearer token comes with it.
 async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Option<Rejection> {
     let Some(token) = guards::bearer(request) else { return Some(FOREIGN) };
     match sessions::find_by_access_token(ctx, token).await {
+        // No page of a foreign origin can make a browser send a Bearer token, so it is not forged.
         Ok(_) => None,
+        // An API client whose own token has expired gets 401, or it would never refresh it.
         Err(AccessError::Session(_) | AccessError::Token(TokenError::Expired))
             if is_api(request) =>
         {
@@ -159,13 +160,13 @@ async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Optio
     }
 }
 
-/// NUL, as URLs encode it. PostgreSQL refuses every text with NUL, so none may pass.
+/// NUL, as URLs encode it.
 const NUL: &str = "%00";
 
 /// What replaces it in a query, as in forms: U+FFFD, which occurs in no name and no search term.
 const REPLACED: &str = "%EF%BF%BD";
 
-/// No path of ours contains NUL.
+/// Returns whether the path contains NUL, which no path of ours does and PostgreSQL refuses.
 fn has_nul_in_path(request: &Request<'_>) -> bool {
     request.uri().path().as_str().contains(NUL)
 }
@@ -224,15 +225,15 @@ pub(crate) fn token(request: &Request<'_>, ctx: &Context, user: Option<&SignedIn
 }
 
 /// The prefix of a visitor's token. It tells a form whose sender has logged in since from a forged
-/// one; the cookie that the token was bound to was removed at log-in.
+/// one: the cookie that the token was bound to was removed at log-in.
 const VISITOR_PREFIX: &str = "v.";
 
 fn visitor_token(ctx: &Context, visitor: &str) -> String {
     format!("{VISITOR_PREFIX}{}", ctx.keys.csrf_token(&visitor_subject(visitor)))
 }
 
-/// Returns whether a form's token claims to be a visitor's. Anybody can make one up, so such a form
-/// must change nothing.
+/// Returns whether a form's token claims to be a visitor's. Any client can make one up, so such a
+/// form must change nothing.
 pub(crate) fn is_visitor_token(token: &str) -> bool {
     token.starts_with(VISITOR_PREFIX)
 }

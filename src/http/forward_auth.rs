@@ -1,7 +1,4 @@
 //! Forward auth: a proxy asks on behalf of a request to another app who the user is.
-//!
-//! Rotates no refresh token: what comes back in the proxy's response may not reach the browser,
-//! which would then lack it.
 
 use rocket::Request;
 use rocket::http::{Method, Status};
@@ -16,10 +13,11 @@ use crate::paths;
 use crate::sessions;
 use crate::sessions::AuthState;
 
-/// Returns whether this is a forward-auth request. Proxies may use a host name of their own, such
-/// as that of a container: the response depends on the credentials alone and names no host but our
-/// own, and a browser that was lured here under another name sends no credentials.
+/// Returns whether this is a forward-auth request.
 pub(super) fn is_forward_auth(request: &Request<'_>) -> bool {
+    // Proxies may use a host name of their own, such as that of a container. The response depends
+    // on the credentials alone and names no host but our own, and a browser that was lured here
+    // under another name sends no credentials.
     let path = request.uri().path().as_str();
     let is_safe = matches!(request.method(), Method::Get | Method::Head);
     is_safe && path.strip_suffix('/').unwrap_or(path) == paths::API_FORWARD_AUTH
@@ -39,6 +37,8 @@ impl<'r> FromRequest<'r> for ForwardAuth {
         let credentials = guards::request_credentials(request, ctx);
         let info = request_info::of(request, ctx);
         let authenticated = async {
+            // Rotates no refresh token: what is sent with the proxy's response may not reach the
+            // browser, which would then lack it.
             let state = sessions::authenticate_forwarded(ctx, credentials, info).await?;
             let AuthState::SignedIn { session, renewed } = state else { return Ok(None) };
             if let Some(tokens) = renewed {
@@ -69,6 +69,7 @@ impl<'r> FromRequest<'r> for OriginalRequest {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         let header = |name| request.headers().get_one(name);
         let method = header("X-Forwarded-Method").or(header("X-Original-Method"));
+        // Only a GET can be repeated by a redirect after the log-in.
         let was_read = method.is_none_or(|method| matches!(method, "GET" | "HEAD"));
         let was_here = header("X-Forwarded-Host").is_none_or(|host| is_ours(request, host));
         let next = header("X-Original-URI").or(header("X-Forwarded-Uri"));
@@ -76,6 +77,7 @@ impl<'r> FromRequest<'r> for OriginalRequest {
         let mode = header("Sec-Fetch-Mode");
         Outcome::Success(Self {
             next: next.filter(|_| was_read && was_here).and_then(SafeNext::parse),
+            // Old browsers do not send `Sec-Fetch-Mode`; they are given the log-in page.
             is_visit: !is_program && mode.is_none_or(|mode| mode == "navigate"),
         })
     }

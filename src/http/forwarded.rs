@@ -8,8 +8,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Returns the hops of `X-Forwarded-For`, the nearest first; `None` is a hop that cannot be read.
-/// Empty elements are skipped (RFC 9110, 5.6.1).
 pub(super) fn by_list<'h>(headers: &'h [&'h str]) -> impl Iterator<Item = Option<IpAddr>> + 'h {
+    // From the right: the nearest proxy writes last. Empty elements are skipped (RFC 9110, 5.6.1).
     let elements = headers.iter().rev().flat_map(|header| header.rsplit(','));
     elements.map(str::trim).filter(|element| !element.is_empty()).map(node)
 }
@@ -34,6 +34,7 @@ fn client_of(element: &str) -> Option<IpAddr> {
     }
     let mut values = rsplit_unquoted(element, b';').into_iter().filter_map(value_of);
     match (values.next(), values.next()) {
+        // Two clients in one element: neither can be believed.
         (Some(value), None) => node(value),
         _ => None,
     }
@@ -48,6 +49,7 @@ fn value_of(pair: &str) -> Option<&str> {
 /// Returns the parts between separators outside of quotation marks, from the right.
 fn rsplit_unquoted(text: &str, separator: u8) -> Vec<&str> {
     let (mut parts, mut end, mut is_quoted) = (Vec::new(), text.len(), false);
+    // An open quotation mark further left, which the client may have written, changes nothing here.
     for (at, byte) in text.bytes().enumerate().rev() {
         if byte == b'"' {
             is_quoted = !is_quoted;
@@ -73,6 +75,7 @@ fn node(text: &str) -> Option<IpAddr> {
         let (address, port) = text.split_once(':')?;
         is_port(port).then(|| address.parse::<Ipv4Addr>().ok())??.into()
     };
+    // `::ffff:192.0.2.7` and `192.0.2.7` are one client.
     Some(address.to_canonical())
 }
 

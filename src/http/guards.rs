@@ -62,14 +62,14 @@ impl SignedIn {
     }
 }
 
-/// Returns whether the user authenticated recently enough for a dangerous action. The cache may be
-/// a moment old, so a negative answer is checked in the database: a user who has just
-/// reauthenticated on another node is not asked again.
+/// Returns whether the user authenticated recently enough for a dangerous action.
 pub(crate) async fn has_reauthenticated(ctx: &Context, user: &SignedIn) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     if user.has_reauthenticated(now) {
         return Ok(true);
     }
+    // The cache may be a moment old: a user who has just reauthenticated on another node is not
+    // asked again.
     let session = sessions::find_fresh(ctx, user.session()).await?;
     Ok(session.is_some_and(|session| SignedIn(session).has_reauthenticated(now)))
 }
@@ -117,8 +117,8 @@ permission_guards! {
     ChangesSocial = SocialChange,
 }
 
-/// Everybody. Unlike `Option<SignedIn>` it fails when the database is unavailable, instead of
-/// taking a signed-in user for a visitor.
+/// Every client, signed in or not. Unlike `Option<SignedIn>` it fails when the database is
+/// unavailable, instead of taking a signed-in user for a visitor.
 #[derive(Debug, Clone)]
 pub struct Visitor(pub Option<SignedIn>);
 

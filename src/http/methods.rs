@@ -17,6 +17,7 @@ pub(crate) fn allowed(request: &Request<'_>) -> Vec<&'static str> {
         })
         .map(|route| route.method.as_str())
         .collect();
+    // Rocket answers HEAD by the route of GET.
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }
@@ -35,6 +36,7 @@ fn is_path_of(route: &str, requested: &[&str]) -> bool {
     let fits =
         if is_open { parts.len() <= requested.len() } else { parts.len() == requested.len() };
     let is_part = |(part, requested): (&&str, &&str)| {
+        // A parameter takes any text but the empty one, as in Rocket.
         part == requested || (part.starts_with('<') && !requested.is_empty())
     };
     fits && parts.iter().zip(requested).all(is_part)

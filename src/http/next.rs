@@ -15,15 +15,14 @@ pub(crate) struct SafeNext(String);
 
 impl SafeNext {
     /// Parses a path; returns `None` for everything that is not certainly one of ours.
-    ///
-    /// This is an allow-list, because Django's deny-list was by-passed six times: printable ASCII
-    /// that starts with one slash, no empty or dotted segment, no escaped slash, backslash or
-    /// control character; and the WHATWG parser, which browsers share, must leave it unchanged.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         // Browsers leave these two as they are, RFC 3986 (and so Rocket's redirect) accepts them
         // only encoded, and every server reads both the same way.
         let text = &text.replace('|', "%7C").replace('^', "%5E");
         let path = path_of(text);
+        // An allow-list, because Django's deny-list was by-passed six times: printable ASCII that
+        // starts with one slash, no empty or dotted segment, no escaped slash, backslash or control
+        // character; and the WHATWG parser, which browsers share, must leave it unchanged.
         let is_plain = text.len() <= MAX_BYTES
             && text.bytes().all(|byte| byte.is_ascii_graphic())
             && !text.contains(['\\', '#', '<', '>', '"', '`', '{', '}']);
@@ -33,6 +32,7 @@ impl SafeNext {
                 .all(|(segment, is_last)| is_segment(segment, is_last));
         // A path that is none of ours belongs to the application around us, or to one behind the proxy.
         let is_page = !matches!(paths::kind_of(path), Some(Kind::Action | Kind::Resource));
+        // `.invalid` never exists (RFC 2606), so no text can name it by chance.
         let base = Url::parse("https://here.invalid").ok()?;
         let url = base.join(text).ok()?;
         let is_here = url.origin() == base.origin();
@@ -58,6 +58,7 @@ impl SafeNext {
 
 /// Returns where to redirect after log-in.
 pub(crate) fn after_login(next: &str, default: &'static str) -> String {
+    // A user who has just logged in would see the log-in page again.
     let is_login_page = |next: &SafeNext| paths::kind_of(next.path()) == Some(Kind::LoginPage);
     let next = SafeNext::parse(next).filter(|next| !is_login_page(next));
     next.map_or_else(|| default.to_owned(), |next| next.0)
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn after_login_nobody_is_redirected_to_login_or_signup() {
+    fn no_login_leads_back_to_login_or_signup() {
         for next in
             ["/account/login", "/account/login/", "/account/login?next=/x", "/account/join", ""]
         {

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use crate::i18n::Language;
 
-/// The `OpenAPI` document in each language. `app` generates it, because only `app` knows every
-/// entry point.
+/// The `OpenAPI` document in each language.
 #[derive(Debug, Clone)]
 pub struct OpenApiDocuments {
     korean: Value,
@@ -13,7 +12,7 @@ pub struct OpenApiDocuments {
 }
 
 impl OpenApiDocuments {
-    /// Generates the documents once.
+    /// Generates the documents once. `app` calls it, because only `app` knows every entry point.
     #[must_use]
     pub fn generate(generate: impl Fn(Language) -> Value) -> Self {
         Self { korean: generate(Language::Korean), english: generate(Language::English) }

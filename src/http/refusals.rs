@@ -1,8 +1,7 @@
 //! Logs each request that is refused because of who sends it, from where or how often: 403, 421,
-//! 429, whatever the origin guard refuses, and invalid tokens. A wrong password is logged where it
-//! is compared, with the user's id.
+//! 429, whatever the origin guard refuses, and invalid tokens.
 //!
-//! Logs the route and never the path, because paths contain tokens.
+//! Does not log wrong passwords: those are logged where they are compared, with the user's id.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Status;
@@ -62,6 +61,7 @@ impl Fairing for RefusalLog {
         tracing::info!(
             http.status = status.code,
             http.method = request.method().as_str(),
+            // The route and never the path, because paths contain tokens.
             http.route = route.map_or("", |route| route.uri.as_str()),
             refusal.reason = reason,
             request.id = request_info::of(request, ctx).request_id,
@@ -76,6 +76,7 @@ fn reason(request: &Request<'_>, status: Status) -> Option<&'static str> {
     let Reason(given) = request.local_cache(|| Reason(None));
     match (status.code, *given) {
         (_, Some(IS_LOGGED)) => None,
+        // A request without credentials is ordinary; one with a token that is not valid is not.
         (401, Some(NO_CREDENTIALS) | None) => shows_token.then_some("token_not_valid"),
         (401 | 403 | 421 | 429, Some(reason)) => Some(reason),
         (403, None) => Some("permission_denied"),

@@ -31,8 +31,8 @@ pub(crate) fn of<'r>(request: &'r Request<'_>, ctx: &Context) -> &'r RequestInfo
     })
 }
 
-/// Returns the client address behind a trusted proxy. If the proxy sends no readable address, or
-/// two headers with different ones, it is the proxy's own: so no client can choose its address.
+/// Returns the client address behind a trusted proxy. If the proxy sends no readable address, it is
+/// the proxy's own.
 fn client_address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Context) -> IpAddr {
     let trusted = &ctx.settings.trusted_proxies;
     let list: Vec<_> = request.headers().get("X-Forwarded-For").collect();
@@ -41,6 +41,8 @@ fn client_address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Context) -> 
     let by_rfc_7239 = forwarded::names_clients(&rfc_7239)
         .then(|| client(peer, forwarded::by_rfc_7239(&rfc_7239), trusted));
     let found = match (by_list, by_rfc_7239) {
+        // A proxy writes one of the two headers and passes the other on, so a client could choose
+        // its address by it. Now it only moves itself into the proxy's bucket.
         (Some(one), Some(other)) if one.address != other.address => {
             ctx.forwarding.report_contradiction(peer);
             return peer;
@@ -48,17 +50,18 @@ fn client_address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Context) -> 
         (Some(found), _) | (None, Some(found)) => found,
         (None, None) => return peer,
     };
+    // A trusted proxy wrote it, so it is a fault of the settings and no attack.
     if found.is_cut_short {
         ctx.forwarding.report_unreadable(found.address);
     }
     found.address
 }
 
-/// Returns the request id: the one that a trusted proxy sends, if it is safe to log, otherwise a
-/// new one.
+/// Returns the request id: the one that a trusted proxy sends, or a new one.
 fn request_id(peer: Option<IpAddr>, request: &Request<'_>, ctx: &Context) -> String {
     let mut given = request.headers().get("X-Request-Id");
     let given = match (given.next(), given.next()) {
+        // Of two headers it is unknown which one the proxy wrote.
         (Some(given), None) => Some(given),
         _ => None,
     };
@@ -72,7 +75,7 @@ fn request_id(peer: Option<IpAddr>, request: &Request<'_>, ctx: &Context) -> Str
     }
 }
 
-/// Long enough for a UUID or a hash.
+/// Returns whether a request id is safe to log, and long enough for a UUID or a hash.
 fn is_request_id(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (8..=64).contains(&text.len()) && text.bytes().all(is_plain)
@@ -102,10 +105,10 @@ fn is_over_unix_socket(request: &Request<'_>) -> bool {
     request.local_cache(|| OverUnixSocket(false)).0
 }
 
-/// Returns the client address behind a proxy that connects to a Unix socket. The file system
-/// decides who may connect, so the peer is trusted; other proxies at this machine's own address are
-/// trusted only if `trusted_proxies` says so.
+/// Returns the client address behind a proxy that connects to a Unix socket.
 fn client_address_over_unix_socket(request: &Request<'_>, ctx: &Context) -> IpAddr {
+    // The file system decides who may connect, so the peer is trusted, also where `trusted_proxies`
+    // does not name this machine's own address.
     client_address_behind(IpAddr::V4(Ipv4Addr::LOCALHOST), request, ctx)
 }
 
@@ -118,8 +121,7 @@ struct ClientAddress {
 }
 
 /// Returns the client behind a trusted peer: the last hop that neither the peer nor another trusted
-/// proxy is. An unreadable hop ends the search, because the client may have written what is left of
-/// it.
+/// proxy is.
 fn client(
     peer: IpAddr,
     hops: impl Iterator<Item = Option<IpAddr>>,
@@ -132,6 +134,7 @@ fn client(
         }
         match hop {
             Some(address) => client = address,
+            // What is left of an unreadable hop may have been written by the client.
             None => return ClientAddress { address: client, is_cut_short: true },
         }
     }

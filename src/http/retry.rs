@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rocket::http::Header;
 
-/// After a 503: by then a full queue has been served.
+/// The wait after a 503: by then a full queue has been served.
 pub(crate) const AFTER_OVERLOAD: Duration = Duration::from_secs(5);
 
 /// Returns the header, in whole seconds, rounded up.

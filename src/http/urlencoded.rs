@@ -28,9 +28,8 @@ pub(crate) enum FieldProblem {
     Repeated,
 }
 
-/// How many field names a form may have: twice as many as our largest form. A field that may be
-/// sent more than once, such as check boxes, counts as one; those are bounded by the size of the
-/// body.
+/// How many field names a form may have: twice as many as our largest form. Repeated names count
+/// once, such as check boxes; the size of the body bounds those.
 const MAX_NAMES: usize = 64;
 
 /// The form has too many field names.
@@ -45,6 +44,7 @@ pub(crate) fn fields(body: &[u8]) -> Result<Vec<FormField>, TooManyFields> {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let (name, _) = text(halves.next().unwrap_or_default());
         let (value, is_text) = text(halves.next().unwrap_or_default());
+        // A set, so that the cost grows with the number of fields and not with its square.
         let is_repeated = names.contains(&name);
         if !is_repeated {
             if names.len() == MAX_NAMES {
@@ -80,6 +80,7 @@ fn text(encoded: &[u8]) -> (String, bool) {
         Ok(value) => (value, is_text),
         Err(_) => (raw.url_decode_lossy(), false),
     };
+    // PostgreSQL refuses text with NUL.
     if value.contains('\0') {
         return (value.replace('\0', "\u{fffd}"), false);
     }

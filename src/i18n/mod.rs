@@ -2,9 +2,8 @@
 //!
 //! The `.toml` files of this folder hold each key with both languages, and are compiled in: pages of
 //! users in `account.toml`, of staff in `admin/`, then `api.toml`, `emails.toml`, `cli.toml`, and what
-//! several of them share in `shared.toml`. Tests fail when a text is missing, unused, or differs in
-//! its placeholders. This module does not decide what is said: entry points and e-mails choose the
-//! keys, and the layers below them return facts.
+//! several of them share in `shared.toml`. Tests fail when a text is missing, unused, or differs in its
+//! placeholders. Does not decide what is said: entry points and e-mails choose the keys.
 
 mod undelivered;
 
@@ -70,6 +69,7 @@ impl Language {
     /// Returns a waiting time in words: in seconds up to 90, then in minutes.
     #[must_use]
     pub fn wait(self, wait: Duration) -> String {
+        // Rounded up, so that an attempt after the time that was told is not refused again.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         let (count, one, many) = match seconds {
             0..=90 => (seconds, "wait.second", "wait.seconds"),

@@ -1,7 +1,7 @@
-//! Texts that replace those about sent e-mails on a public site whose e-mails are only files.
+//! Replaces texts about sent e-mails on a public site whose e-mails are only files.
 
-/// Returns the key of the text to show in place of `key`. Where e-mails are delivered that is `key`
-/// itself; elsewhere a text that claims that one was sent is replaced by a true one.
+/// Returns the key of the text to show in place of `key`: where e-mails are not delivered, a text that
+/// claims that one was sent is replaced by a true one.
 #[must_use]
 pub fn of_mail(key: &'static str, is_delivered: bool) -> &'static str {
     if is_delivered { key } else { undelivered(key) }

@@ -1,9 +1,9 @@
 //! The signing keys in the database: created by one node, encrypted, shared by all.
 //!
-//! A key is published before it signs, so that services that cache the published keys know it; then
-//! it signs until a younger one does; then its tokens are accepted until all have expired.
-//! Everything follows from the rows, so every node comes to the same result. When a new key is due
-//! is not decided here.
+//! A key is published before it signs, so that services that cache the published keys know it; then it
+//! signs until a younger one does; then its tokens are accepted until all have expired. Everything
+//! follows from the rows, so every node comes to the same result (docs/decisions/0013). Does not decide
+//! when a new key is due.
 
 mod store;
 
@@ -23,21 +23,20 @@ const LABEL: &str = "signing key";
 /// The generation of the first key; each that follows has the next number.
 const FIRST: i64 = 1;
 
-/// For this long others may keep the published keys without asking again.
+/// For how long other services may cache the published keys.
 pub const KEY_SET_MAX_AGE: std::time::Duration = std::time::Duration::from_mins(5);
 
-/// A public key is published for this long before it signs: twice what others may keep, so that a
-/// node which has not read the keys for a moment does not matter.
+/// How long a public key is published before it signs: twice [`KEY_SET_MAX_AGE`], so that it does not
+/// matter if a node reads the keys late.
 const PUBLICATION_LEAD: Duration = Duration::minutes(10);
 
 /// How long before it signs a shared key is created, because it has to be distributed by hand.
 const HANDOVER_LEAD: Duration = Duration::DAY;
 
-/// What a key signed is accepted for this long after all of it should be over: clocks differ.
+/// How long tokens are accepted after the last one should have expired: clocks differ.
 const SLACK: Duration = Duration::MINUTE;
 
-/// A token that names a key which this node does not know has it look, so often at most: strangers
-/// make up names.
+/// How often an unknown key name makes this node read the keys: attackers can make up names.
 const RELOAD_EVERY: Duration = Duration::SECOND;
 
 /// Why there are no signing keys.
@@ -54,7 +53,7 @@ pub enum KeysError {
     Database(#[from] DbError),
 }
 
-/// A key that was made and does not count yet.
+/// A key that was generated and is not stored yet.
 #[derive(Debug)]
 pub struct NewKey {
     /// The name by which tokens refer to it.
@@ -68,14 +67,14 @@ pub struct NewKey {
     token_lifetime: Duration,
 }
 
-/// Loads the keys; the first one is made if there is none. Nodes that start at once agree, because a
-/// generation exists once only.
+/// Loads the keys; generates the first one if there is none.
 pub async fn load(ctx: &Context) -> Result<(), KeysError> {
+    // One reader at a time, or an old result could replace a newer one.
     let _turn = ctx.keys_read_at.lock().await;
     read(ctx).await
 }
 
-/// Looks whether the keys can be loaded; makes none.
+/// Checks whether the keys can be loaded; generates none.
 ///
 /// # Errors
 /// [`KeysError`] when they cannot.
@@ -91,6 +90,7 @@ pub async fn reload_for_unknown_key(ctx: &Context, token: &str) -> bool {
     if ctx.keyring().knows(&id) {
         return false;
     }
+    // Requests that wait here find the key that the first one has read.
     let mut read_at = ctx.keys_read_at.lock().await;
     let now = ctx.clock.now();
     let was_just_read = read_at.is_some_and(|at| now >= at && now - at < RELOAD_EVERY);
@@ -103,7 +103,7 @@ pub async fn reload_for_unknown_key(ctx: &Context, token: &str) -> bool {
     ctx.keyring().knows(&id)
 }
 
-/// Creates the key that follows the youngest known one. It signs after its publication lead, or at
+/// Generates the key that follows the youngest known one. It signs after its publication lead, or at
 /// once.
 ///
 /// # Errors
@@ -127,7 +127,7 @@ pub async fn delete_older(transaction: &Transaction, key: &NewKey) -> Result<u64
     store::delete_before(transaction, key.generation).await
 }
 
-/// How long before it signs a key has to be known.
+/// Returns how long before it signs a key has to be known.
 #[must_use]
 pub fn publication_lead(algorithm: Algorithm) -> Duration {
     match algorithm {
@@ -141,17 +141,18 @@ pub async fn sweep(transaction: &Transaction, now: OffsetDateTime) -> Result<u64
     store::delete_expired(transaction, SLACK, now).await
 }
 
-/// Reads the keys, and uses them if they are others than before. Only one at a time may, or an old
-/// answer could come after a new one.
+/// Reads the keys, and uses them if they have changed. The caller holds the lock of `keys_read_at`.
 async fn read(ctx: &Context) -> Result<(), KeysError> {
     let mut rows = store::list(&ctx.db).await?;
     if rows.is_empty() {
+        // Nodes that start at once agree on one: a generation is unique in the database.
         generate_first(ctx).await?;
         rows = store::list(&ctx.db).await?;
     }
     raise_token_lifetimes(ctx, &mut rows).await?;
     let ends = ends(&rows);
     let known = ctx.keyring();
+    // Unsealing and importing keys costs more than this comparison, and nodes read every ten seconds.
     let known = known.keys().iter().map(|timed| (timed.key.id.as_str(), timed.refused_from));
     if known.eq(rows.iter().zip(&ends).map(|(row, ends)| (row.id.as_str(), ends.refused_from))) {
         return Ok(());
@@ -170,18 +171,19 @@ async fn read(ctx: &Context) -> Result<(), KeysError> {
     Ok(())
 }
 
-/// When a key stops signing, and when what it signed is refused. The youngest does neither.
+/// When a key stops signing, and when what it signed is refused; `None` for the youngest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ends {
     signs_until: Option<OffsetDateTime>,
     refused_from: Option<OffsetDateTime>,
 }
 
-/// The ends of rows that have the youngest first. A key that was overtaken before its time never signs.
+/// Returns the ends of rows that are sorted by generation, the youngest first.
 fn ends(rows: &[StoredKey]) -> Vec<Ends> {
     let mut overtaken_at: Option<OffsetDateTime> = None;
     let ends = rows.iter().map(|row| {
         let signs_until = overtaken_at;
+        // The minimum: a key that is overtaken before its time never signs, and ends no other.
         overtaken_at = Some(signs_until.map_or(row.signs_from, |at| at.min(row.signs_from)));
         let refused_from = signs_until.map(|until| until + row.token_lifetime + SLACK);
         Ends { signs_until, refused_from }
@@ -207,13 +209,13 @@ async fn generate_first(ctx: &Context) -> Result<(), KeysError> {
     Ok(())
 }
 
-/// Where the setting was raised, keys that may still sign are remembered for longer. A setting that was
-/// lowered changes nothing: tokens from before are about.
+/// Extends the stored lifetimes of keys that may still sign, if the setting was raised.
 async fn raise_token_lifetimes(ctx: &Context, rows: &mut [StoredKey]) -> Result<(), DbError> {
     let (now, lifetime) = (ctx.clock.now(), token_lifetime(ctx));
     let mut ids = Vec::new();
     for (ends, row) in ends(rows).iter().zip(rows.iter_mut()) {
         let may_sign = ends.signs_until.is_none_or(|until| until > now);
+        // Never lowered: tokens with the longer lifetime are still in use.
         if may_sign && row.token_lifetime < lifetime {
             row.token_lifetime = lifetime;
             ids.push(row.id.clone());
@@ -227,7 +229,7 @@ async fn raise_token_lifetimes(ctx: &Context, rows: &mut [StoredKey]) -> Result<
     transaction.commit().await
 }
 
-/// How long what is signed now is accepted at most.
+/// Returns how long a token that is signed now is accepted at most.
 fn token_lifetime(ctx: &Context) -> Duration {
     Duration::ZERO + ctx.settings.access_token_lifetime + ctx.settings.leeway
 }

@@ -13,18 +13,18 @@ use crate::db::entity::signing_key;
 use crate::db::entity::signing_key::Column;
 use crate::db::{Db, DbError, Transaction};
 
-/// A key as it is kept.
+/// A key as it is stored.
 pub(super) struct StoredKey {
     pub id: String,
     pub algorithm: String,
     pub generation: i64,
     pub sealed: String,
     pub signs_from: OffsetDateTime,
-    /// The longest that a token is good for which it signed.
+    /// The longest lifetime of the tokens that it signed.
     pub token_lifetime: Duration,
 }
 
-/// All keys, the youngest first.
+/// Lists all keys, the youngest first.
 pub(super) async fn list(db: &Db) -> Result<Vec<StoredKey>, DbError> {
     let rows =
         signing_key::Entity::find().order_by_desc(Column::Generation).all(db.reader()).await?;
@@ -39,12 +39,8 @@ pub(super) async fn list(db: &Db) -> Result<Vec<StoredKey>, DbError> {
     Ok(stored.collect())
 }
 
-/// Puts a key into the line; `false` means that another node has put one there. When the caller has
-/// committed, [`load`](super::load) has this node know it.
-///
-/// The one statement that decides who makes a generation: whoever finds the one before it still there,
-/// which nobody can take away meanwhile, and nothing in its own place. `false` means that another node
-/// was faster.
+/// Stores a key; returns `false` if another node has stored one of this generation before. After the
+/// commit, [`load`](super::load) makes it known to this node.
 pub async fn add(
     transaction: &Transaction,
     key: &NewKey,
@@ -60,6 +56,8 @@ pub async fn add(
         (Column::TokenLifetime, key.token_lifetime.whole_seconds().into()),
     ];
     let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+    // One statement decides which node creates a generation: the one that finds the generation before it
+    // and none in its own place.
     let mut select = Query::select();
     select.exprs(values.into_iter().map(Expr::value));
     if key.generation == FIRST {
@@ -69,6 +67,7 @@ pub async fn add(
         select
             .from(signing_key::Entity)
             .and_where(Column::Generation.eq(key.generation - 1))
+            // So that the command that discards all keys cannot delete the generation before meanwhile.
             .lock_exclusive();
     }
     let insert = Query::insert()
@@ -82,7 +81,7 @@ pub async fn add(
     Ok(done.rows_affected() == 1)
 }
 
-/// Notes that keys which may still sign do so for tokens that are good for this long.
+/// Raises the lifetime of tokens that is stored with these keys.
 pub(super) async fn raise_token_lifetime(
     transaction: &Transaction,
     ids: &[String],
@@ -108,7 +107,7 @@ pub(super) async fn delete_before(
     Ok(done.rows_affected)
 }
 
-/// Deletes keys that a younger one has followed so long ago that nothing they signed is good any more.
+/// Deletes keys that were replaced so long ago that everything they signed has expired.
 pub(super) async fn delete_expired(
     transaction: &Transaction,
     slack: Duration,

@@ -1,9 +1,8 @@
 //! One-time links: each does one thing, once, until it expires.
 //!
-//! Only the hash of the token is stored. Consuming is one conditional statement, so of several
-//! parallel attempts one wins. What a link does is decided by the use cases. To revoke several
-//! links of a user, hold the lock on the account (`accounts::lock`), so that two such calls run one
-//! after the other.
+//! Only the hash of the token is stored. Does not know what a link does; the use cases do. To revoke
+//! several links of a user, hold the lock on the account (`accounts::lock`), so that two such calls run
+//! one after the other.
 
 mod purpose;
 mod store;
@@ -26,11 +25,9 @@ use crate::types::{Email, Secret, UserId};
 pub struct Link {
     /// What it is for.
     pub purpose: Purpose,
-    /// Its user.
     pub user: UserId,
     /// The e-mail address it is about, if its purpose has one.
     pub email: Option<Email>,
-    /// When it was created.
     pub created_at: OffsetDateTime,
 }
 
@@ -52,9 +49,7 @@ pub struct PendingLink {
     pub purpose: String,
     /// The e-mail address it is about, if its purpose has one.
     pub email: Option<String>,
-    /// When it was created.
     pub created_at: OffsetDateTime,
-    /// When it expires.
     pub expires_at: OffsetDateTime,
 }
 
@@ -165,19 +160,19 @@ pub async fn find_past(db: &Db, token: &Secret) -> Result<Option<PastLink>, DbEr
     }))
 }
 
-/// Uses a link; returns `false`, and changes nothing, if it is not valid. This is the one statement
-/// that decides.
+/// Uses a link; returns `false`, and changes nothing, if it is not valid.
 pub async fn consume(
     transaction: &Transaction,
     token: &Secret,
     purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    // One conditional statement, so of several uses at once one wins.
     store::update_used(transaction, &hash_secret(token), purpose, now).await
 }
 
-/// Uses every link of a purpose, if `token` is a valid one of them; otherwise returns `false` and
-/// changes nothing.
+/// Uses every link of a purpose and returns whether `token` was a valid one of them; if it was not, do
+/// not commit the transaction.
 pub async fn consume_all(
     transaction: &Transaction,
     token: &Secret,
@@ -188,7 +183,7 @@ pub async fn consume_all(
     Ok(used.iter().any(|hash| hash == hash_secret(token).as_str()))
 }
 
-/// Returns whether another user may still take this address back, so that nobody else may use it.
+/// Returns whether another user may still take this address back, so that it is not free.
 pub async fn is_reserved(
     transaction: &Transaction,
     email: &Email,

@@ -23,16 +23,17 @@ stored_enum! {
 }
 
 impl Purpose {
-    /// Returns how long a link is valid. Links that open an account are short-lived; links that
-    /// protect one give its owner time to read their mail.
+    /// Returns how long a link is valid.
     #[must_use]
     pub fn lifetime(self) -> Duration {
         match self {
+            // Short, because it opens the account.
             Self::ResetPassword => Duration::from_hours(1),
             // Long enough to be found after lunch, short enough that an old terminal log does not
             // hold a valid link.
             Self::Setup | Self::ChangeEmail => Duration::from_hours(24),
             Self::VerifyEmail => Duration::from_hours(3 * 24),
+            // Long, because it protects the account: the owner may not read mail every day.
             Self::UndoEmailChange | Self::NotMe => Duration::from_hours(7 * 24),
         }
     }

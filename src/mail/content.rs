@@ -1,7 +1,7 @@
 //! What an e-mail says, before it is rendered in a language.
 //!
-//! The content travels from a use case through the outbox to the mailer. It names no recipient: the outbox
-//! keeps that beside it.
+//! A use case puts it into the outbox, from where the mailer gets it. It names no recipient: the outbox
+//! stores that beside it.
 
 use time::OffsetDateTime;
 

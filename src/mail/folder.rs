@@ -1,8 +1,7 @@
 //! Writes e-mails to files, for a site that has no mail server yet.
 //!
-//! A file is complete or does not exist. Its name begins with the time of the e-mail, so that names sort by
-//! time, followed by the id of the e-mail, so that no two e-mails share a file; an e-mail that is sent twice
-//! replaces its own file. Nothing here reads the files again.
+//! A file is complete or does not exist, and an e-mail that is sent twice replaces its own file. Never
+//! reads the files again.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -52,6 +51,7 @@ impl Folder {
         id: &str,
         bytes: Vec<u8>,
     ) -> io::Result<()> {
+        // The time first, so that names sort by it; then the id, so that no two e-mails share a file.
         let path = self.0.join(format!("{}-{}.eml", timestamp(written_at), file_safe(id)));
         blocking(move || {
             owner_only::create_dir(path.parent().unwrap_or(Path::new(".")))?;
@@ -79,9 +79,10 @@ fn timestamp(instant: OffsetDateTime) -> String {
     utc.format(TIMESTAMP).expect("every instant in UTC can be formatted")
 }
 
-/// Writes a draft beside the file and renames it, which the system does atomically.
+/// Writes a file that is complete or does not exist.
 fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("draft");
+    // A rename within one folder is atomic.
     let written = write_draft(&draft, bytes).and_then(|()| std::fs::rename(&draft, path));
     if written.is_err() {
         let _ = std::fs::remove_file(&draft);
@@ -99,11 +100,13 @@ fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
     });
     let mut file = made?;
     file.write_all(bytes)?;
+    // Before the rename, or a power failure could leave the name of a file without its content.
     file.sync_all()
 }
 
 fn sweep(folder: &Path, before: &str) -> io::Result<usize> {
     let entries = match std::fs::read_dir(folder) {
+        // The folder is created with the first e-mail.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         entries => entries?,
     };

@@ -1,6 +1,6 @@
 //! Delivers e-mails by SMTP, or to a folder when no mail server is set.
 //!
-//! Sends one e-mail at a time and never tries again: that is decided by `flows::system::email_delivery`.
+//! Sends one e-mail at a time and never tries again; `flows::system::email_delivery` does.
 
 use std::sync::Arc;
 use std::time::Duration;

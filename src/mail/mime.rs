@@ -16,7 +16,7 @@ use super::RenderedEmail;
 use crate::i18n::Language;
 use crate::types::Email;
 
-/// A boundary has at most 70 characters (RFC 2046, 5.1.1); two of them are the "=_" in front.
+/// Longest id in a boundary. A boundary has at most 70 characters (RFC 2046, 5.1.1), with "=_" in front.
 const MAX_BOUNDARY: usize = 68;
 
 /// What is known about an e-mail besides its content.
@@ -42,9 +42,11 @@ pub(super) enum MessageError {
     Parts(#[from] lettre::error::Error),
 }
 
-/// Returns the address for mail servers: the local part as it was typed, the domain in ASCII.
+/// Returns the address for mail servers.
 pub(super) fn address(email: &Email) -> Result<Address, AddressError> {
+    // As it was typed, because only the recipient's server knows whether case matters (RFC 5321, 2.4).
     let user = email.as_typed().rsplit_once('@').map_or("", |(user, _)| user);
+    // In ASCII: many servers cannot read a domain in Unicode.
     let domain = email.canonical().rsplit_once('@').map_or("", |(_, domain)| domain);
     Address::new(user, domain)
 }
@@ -71,7 +73,8 @@ pub(super) fn message(
 ) -> Result<Message, MessageError> {
     let to = address(envelope.to)?;
     let id = file_safe(envelope.id);
-    // Neither of the two encodings that a part may have produces "=_" (RFC 2045, 6.7).
+    // Derived from the id, so that the same e-mail is the same message. Neither of the two encodings that
+    // a part may have produces "=_" (RFC 2045, 6.7).
     let boundary: String = "=_".chars().chain(id.chars().take(MAX_BOUNDARY)).collect();
     let parts = MultiPart::alternative().boundary(boundary);
     let parts = parts
@@ -83,6 +86,7 @@ pub(super) fn message(
         .subject(rendered.subject)
         .date(SystemTime::from(envelope.written_at))
         .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+        // Keeps other programs from answering with an absence note (RFC 3834, 5).
         .raw_header(header("Auto-Submitted", "auto-generated"))
         .raw_header(header("Content-Language", envelope.language.tag()))
         .multipart(parts)?;

@@ -1,7 +1,7 @@
 //! E-mails: rendering them in the recipient's language, and handing them to a mail server or a folder.
 //!
-//! Knows no accounts and no database: it is given an address, a language and the content. When an e-mail is
-//! sent, and what becomes of it, is decided by `outbox` and `flows::system::email_delivery`.
+//! Knows no accounts and no database: it is given an address, a language and the content. `outbox` and
+//! `flows::system::email_delivery` decide when an e-mail is sent, and when it is tried again.
 
 mod content;
 mod folder;

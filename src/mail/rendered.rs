@@ -1,7 +1,7 @@
 //! Renders an e-mail in its recipient's language: the subject, the text, and the same as an HTML page.
 //!
-//! One pair of templates renders every kind. The texts of each kind are chosen in `texts`; where links lead
-//! is decided in `paths`.
+//! One pair of templates renders every kind. `texts` chooses the texts of each kind, `paths` has the
+//! paths of the links.
 
 use std::fmt;
 
@@ -16,13 +16,13 @@ use crate::paths;
 use crate::types::{Email, Secret};
 use crate::user_agent;
 
-/// What the token of a link keeps of its punctuation: that of base64 for URLs.
+/// The characters of a token that are percent-encoded: all but those of base64 for URLs.
 const NOT_IN_TOKENS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
-/// How much of a text that a stranger chose is repeated at most, in characters.
+/// How many characters of a text that a stranger chose are repeated at most.
 const MAX_QUOTE: usize = 254;
 
-/// An e-mail as its recipient reads it. Its `Debug` shows nothing, because it may hold the tokens of links.
+/// An e-mail as its recipient reads it.
 #[derive(Clone)]
 pub struct RenderedEmail {
     /// One line.
@@ -47,6 +47,7 @@ impl RenderedEmail {
 
 impl fmt::Debug for RenderedEmail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It may contain the tokens of links.
         f.write_str("RenderedEmail(..)")
     }
 }
@@ -235,10 +236,11 @@ fn encoded(token: &Secret) -> String {
     utf8_percent_encode(token.expose(), NOT_IN_TOKENS).to_string()
 }
 
-/// Makes one line of a text that a stranger chose, so that it cannot look like another line of the e-mail:
-/// without line breaks, and without characters that change the direction of what follows (Unicode UAX 9, 2).
+/// Makes one line of a text that a stranger chose.
 fn on_one_line(text: &str) -> String {
+    // After a line break, the text could look like another line of the e-mail.
     let is_break = |char: char| char.is_control() || matches!(char, '\u{2028}' | '\u{2029}');
+    // These change the direction of what follows (Unicode UAX 9, 2).
     let turns = |char: char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let plain = text.chars().filter(|char| !turns(*char));
     let plain: String = plain.map(|char| if is_break(char) { ' ' } else { char }).collect();

@@ -18,7 +18,7 @@ use super::endpoints::Endpoints;
 use super::{ClientRegistration, OAuthError, ProviderClient, ProviderKind};
 use crate::types::Secret;
 
-/// What identifies one authorization request: made when the browser leaves, checked when it comes back.
+/// What identifies one authorization request: created before the redirect, checked at the callback.
 #[derive(Debug, Clone)]
 pub struct AuthorizationRequest {
     /// The URL to which the provider sends the browser back.
@@ -27,7 +27,7 @@ pub struct AuthorizationRequest {
     pub state: Option<Secret>,
     /// The value that an ID token must contain.
     pub nonce: Option<Secret>,
-    /// The secret of PKCE: shows that the code is redeemed by the program that asked for it.
+    /// The secret of PKCE, which only the program that requested the code has.
     pub pkce_verifier: Option<Secret>,
     /// Whether the provider must ask for the password although the user is logged in there.
     pub is_reauthentication: bool,
@@ -63,6 +63,7 @@ pub(super) async fn authorization_url(
         let verifier = PkceCodeVerifier::new(verifier.expose().to_owned());
         url = url.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
     }
+    // The other kinds are asked for a user by their access token, so there is no ID token to bind.
     if let (Some(nonce), ProviderKind::Oidc) = (request.nonce(), registration.kind) {
         url = url.add_extra_param("nonce", nonce.to_owned());
     }
@@ -92,9 +93,10 @@ pub(super) fn oauth_client(registration: &ClientRegistration) -> OAuthClient {
     }
 }
 
-/// A response of the token endpoint. Only what is needed is read, because Naver writes numbers as text.
+/// A response of the token endpoint.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Tokens {
+    // No other field is read: Naver writes numbers as text, which the crate's own type refuses.
     access_token: AccessToken,
     #[serde(default)]
     id_token: Option<AccessToken>,

@@ -1,5 +1,5 @@
-//! The callback (RFC 6749, 4.1.2 and 4.1.3): the issuer that sent the browser back is checked, and the
-//! code is exchanged for tokens.
+//! The callback (RFC 6749, 4.1.2 and 4.1.3): checks the issuer that sent the browser back, and exchanges
+//! the code for tokens.
 
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 use oauth2::{AuthType, AuthorizationCode, PkceCodeVerifier, RequestTokenError, TokenUrl};
@@ -10,18 +10,16 @@ use super::endpoints::Endpoints;
 use super::{ClientRegistration, OAuthError, ProviderClient, ProviderKind};
 use crate::types::Secret;
 
-/// What a browser brings back from a provider, or a phone sends.
+/// The parameters that a browser brings from a provider, or that a phone sends.
 #[derive(Debug, Clone)]
 pub struct CallbackParams {
     /// The authorization code.
     pub code: Secret,
-    /// The issuer that says to have sent the browser back (RFC 9207).
+    /// The issuer that claims to have sent the browser back (RFC 9207).
     pub issuer: Option<String>,
 }
 
-/// Checks that the browser was sent back by the issuer to which it was sent (RFC 9207, 2.4). A callback
-/// without an issuer is accepted, unless the issuer promises to name itself. A phone was with the
-/// provider's own program, so nothing is checked without a state.
+/// Checks that the browser was sent back by the issuer to which it was sent (RFC 9207, 2.4).
 pub(super) async fn check_issuer(
     providers: &ProviderClient,
     registration: &ClientRegistration,
@@ -29,11 +27,13 @@ pub(super) async fn check_issuer(
     params: &CallbackParams,
     now: OffsetDateTime,
 ) -> Result<(), OAuthError> {
+    // Without a state, a phone got the code from the provider's own program; no browser was redirected.
     let Some(expected) = registration.token_issuer().filter(|_| request.state.is_some()) else {
         return Ok(());
     };
     let is_expected = match &params.issuer {
         Some(issuer) => *issuer == expected,
+        // An issuer that promises to name itself must do so, or leaving it out would evade the check.
         None if registration.kind == ProviderKind::Oidc => {
             let metadata = providers.issuers.find(&providers.http, &expected, now).await?;
             !metadata.sends_issuer_in_callback
@@ -62,14 +62,14 @@ pub(super) async fn exchange_code(
     if let Some(verifier) = &request.pkce_verifier {
         exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()));
     }
-    // Naver demands the state once more.
+    // Naver requires the state once more.
     if let (Some(state), ProviderKind::Naver) = (&request.state, registration.kind) {
         exchange = exchange.add_extra_param("state", state.expose().to_owned());
     }
     exchange.request_async(&providers.http).await.map_err(|error| match error {
         RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(response) => refusal(response.error()),
-        // A response that cannot be parsed may hold a token, so it is not repeated. GitHub refuses with 200.
+        // The body may contain a token, so it is not logged. GitHub refuses with status 200.
         RequestTokenError::Parse(_, body) => refusal_in(&body),
         RequestTokenError::Other(_) => OAuthError::InvalidResponse("no tokens"),
     })
@@ -82,11 +82,11 @@ fn refusal_in(body: &[u8]) -> OAuthError {
     }
 }
 
-/// Returns the refusal with the provider's error code, which goes to the log. A code of the provider's
-/// own could be anything, so only one that looks like those of RFC 6749, 5.2 is repeated.
+/// Returns the refusal with the provider's error code, for the log.
 fn refusal(error: &BasicErrorResponseType) -> OAuthError {
     const MAX_CODE: usize = 40;
     let code = error.to_string();
+    // A provider's own code could be any text; only one that looks like those of RFC 6749, 5.2 is logged.
     let is_plain = code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if is_plain && code.len() <= MAX_CODE {
         return OAuthError::Refused(code);

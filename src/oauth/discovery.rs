@@ -10,21 +10,20 @@ use super::endpoints::Endpoint;
 use super::{HttpClient, OAuthError};
 use crate::crypto::IdTokenKeys;
 
-/// Providers announce new keys long before they sign with them.
+/// How long metadata is cached. Providers announce new keys long before they sign with them.
 const MAX_AGE: Duration = Duration::hours(1);
 
-/// A token with an unknown key causes the keys to be fetched again, but at most this often: anyone can
-/// make up a token.
+/// How often a token with an unknown key causes the keys to be fetched again: anyone can make up a token.
 const MIN_REFRESH_INTERVAL: Duration = Duration::minutes(1);
 
-/// An issuer that did not answer is not asked again before this has passed.
+/// How long an issuer that did not answer is not asked again.
 const RETRY_AFTER: Duration = Duration::seconds(5);
 
-/// For the metadata and the keys together. Shorter than the time that a user waits, so that the failure
-/// is cached before the question is abandoned.
+/// The time-out for the metadata and the keys together. Shorter than that of a whole log-in, so that the
+/// failure is cached before the log-in gives up.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(4);
 
-/// More issuers than a site has. Only staff add new ones.
+/// How many issuers are cached: more than a site has. Only staff add new ones.
 const MAX_ISSUERS: usize = 32;
 
 /// What an issuer's metadata says (OpenID Connect Discovery 1.0, 3).
@@ -47,7 +46,6 @@ struct CachedIssuer {
     failure: Option<(OffsetDateTime, OAuthError)>,
 }
 
-/// Of several requests at once, one asks the issuer and the others wait for its result.
 type SharedIssuer = Arc<tokio::sync::Mutex<CachedIssuer>>;
 
 /// The issuers that were asked recently.
@@ -94,6 +92,7 @@ impl IssuerCache {
         now: OffsetDateTime,
     ) -> Result<IssuerMetadata, OAuthError> {
         let cached = self.entry(issuer);
+        // Held while fetching: of several requests at once, one asks and the others wait for its result.
         let mut cached = cached.lock().await;
         if let Some(metadata) = cached.metadata.as_ref().filter(|it| now - it.fetched_at < age) {
             return Ok(metadata.clone());
@@ -108,6 +107,7 @@ impl IssuerCache {
 
     fn entry(&self, issuer: &str) -> SharedIssuer {
         let mut issuers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Names that staff tried out are forgotten with all others, which are fetched again.
         if issuers.len() >= MAX_ISSUERS && !issuers.contains_key(issuer) {
             issuers.clear();
         }
@@ -127,6 +127,7 @@ async fn fetch_into(
         Ok(metadata) => {
             *cached = CachedIssuer { metadata: Some(metadata.clone()), failure: None };
         }
+        // The metadata from before stays, for requests that accept its age.
         Err(error) => cached.failure = Some((now, error.clone())),
     }
     fetched
@@ -156,6 +157,7 @@ async fn fetch(
     Ok(IssuerMetadata {
         authorization_endpoint: endpoint("authorization_endpoint")?,
         token_endpoint: endpoint("token_endpoint")?,
+        // Basic is what an issuer supports that names no methods (Discovery, 3).
         takes_secret_in_body: !supports("client_secret_basic"),
         sends_issuer_in_callback: document["authorization_response_iss_parameter_supported"]
             == true,

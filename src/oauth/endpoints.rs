@@ -1,7 +1,7 @@
 //! The endpoints of providers, and which URLs can be one.
 //!
 //! The program requests URLs that others chose: staff who typed them, or a provider whose metadata names
-//! them. Neither may make it request a machine that only the program can reach (SSRF).
+//! them. Neither may make it send requests to a machine that only the program can reach (SSRF).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -41,7 +41,7 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// Parses a URL that staff typed. It may be on this machine: staff may run a provider there.
+    /// Parses a URL that staff typed.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let url = Url::parse(text.trim()).map_err(|_| EndpointError::Malformed)?;
         let has_more = !url.username().is_empty() || url.password().is_some();
@@ -49,11 +49,14 @@ impl Endpoint {
             return Err(EndpointError::Malformed);
         }
         let endpoint = Self(url);
+        // Plain http only on this machine, where the site may run a provider of its own.
         match (endpoint.0.scheme(), endpoint.is_loopback()) {
             ("https", _) | ("http", true) => {}
             ("http", false) => return Err(EndpointError::NotHttps),
             _ => return Err(EndpointError::Malformed),
         }
+        // The `url` crate has read 0x0a000001 and the like as addresses. A name is checked when it is
+        // resolved (`http_client`), because it may point elsewhere by then.
         let ip = match endpoint.0.host() {
             Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
             Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
@@ -66,9 +69,10 @@ impl Endpoint {
         }
     }
 
-    /// Parses a URL that a provider's metadata names. It may be on this machine only if the metadata is.
+    /// Parses a URL that a provider's metadata names.
     pub fn parse_in_metadata(metadata: &Self, text: &str) -> Result<Self, EndpointError> {
         let named = Self::parse(text)?;
+        // A provider elsewhere must not direct requests to this machine.
         if named.is_loopback() && !metadata.is_loopback() {
             return Err(EndpointError::Private);
         }
@@ -90,7 +94,6 @@ impl Endpoint {
         }
     }
 
-    /// Returns the URL as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
@@ -124,7 +127,7 @@ impl Endpoint {
     }
 }
 
-/// The two endpoints of one sign-in.
+/// The two endpoints of a log-in.
 pub(super) struct Endpoints {
     pub authorization: Endpoint,
     pub token: Endpoint,
@@ -143,6 +146,7 @@ impl Endpoints {
         if let (Some(authorization), Some(token)) =
             (registration.authorization_endpoint(), registration.token_endpoint())
         {
+            // The built-in providers take it in the body; OpenID's default is Basic (Discovery, 3).
             let takes_secret_in_body = registration.kind != ProviderKind::Oidc;
             return Ok(Self { authorization, token, takes_secret_in_body });
         }

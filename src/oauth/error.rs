@@ -1,5 +1,5 @@
-//! Why a provider could not identify anyone. The messages go to the log, and none of them holds a
-//! token; docs/SOCIAL.md quotes them.
+//! The errors of social log-in. Their messages are logged, and none of them contains a token;
+//! docs/SOCIAL.md quotes them.
 
 use thiserror::Error;
 

@@ -19,10 +19,10 @@ use super::endpoints::Endpoint;
 use super::public_address::is_public;
 use crate::types::Secret;
 
-/// A user waits while the provider is asked.
+/// Short, because a user waits while the provider is asked.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Key sets and profiles have a few kilobytes.
+/// The largest response: key sets and profiles have a few kilobytes.
 const MAX_RESPONSE: usize = 64 * 1024;
 
 /// An HTTP client that reaches public addresses only.
@@ -37,9 +37,11 @@ impl HttpClient {
     pub fn open() -> Result<Self, OAuthError> {
         let client = Client::builder()
             .timeout(TIMEOUT)
+            // A redirect could lead to a URL that was never checked.
             .redirect(redirect::Policy::none())
             .dns_resolver(Arc::new(PublicResolver))
             .user_agent(concat!("daemun/", env!("CARGO_PKG_VERSION")))
+            // A proxy would resolve names itself, past our resolver.
             .no_proxy()
             .build();
         client.map(Self).map_err(|error| OAuthError::Unreachable(cause(&error)))
@@ -56,6 +58,7 @@ impl HttpClient {
         if let Some(token) = bearer {
             let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
             let mut value = value.map_err(|_| OAuthError::Refused("not a token".into()))?;
+            // Keeps the token out of debug output.
             value.set_sensitive(true);
             request.headers_mut().insert(reqwest::header::AUTHORIZATION, value);
         }
@@ -87,6 +90,7 @@ impl HttpClient {
         let mut response = self.0.execute(request).await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
+        // Chunk by chunk: `Content-Length` may be missing or wrong.
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > MAX_RESPONSE {
                 return Err(OAuthError::InvalidResponse("an answer that is too large"));
@@ -109,26 +113,28 @@ impl<'c> AsyncHttpClient<'c> for HttpClient {
         Box::pin(async move {
             let request = Request::try_from(request);
             let mut request = request.map_err(|error| OAuthError::Unreachable(cause(&error)))?;
+            // GitHub answers with a form unless JSON is asked for.
             request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
             self.send(request).await
         })
     }
 }
 
-/// Reads a response as JSON. A redirect is not followed, so it counts as a failure. The body of a refusal is
-/// not repeated, because it may quote the token.
+/// Reads a response as JSON.
 fn as_json(response: &HttpResponse) -> Result<Value, OAuthError> {
     let status = response.status();
     if status.is_client_error() {
+        // Without the body, which may quote the token.
         return Err(OAuthError::Refused(format!("status {}", status.as_u16())));
     }
+    // A redirect as well, because it is not followed.
     if !status.is_success() {
         return Err(OAuthError::Unreachable(format!("status {}", status.as_u16())));
     }
     serde_json::from_slice(response.body()).map_err(|_| OAuthError::InvalidResponse("no JSON"))
 }
 
-/// Returns the innermost cause, without the URL: its query may hold a token.
+/// Returns the innermost cause.
 fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".into();
@@ -137,12 +143,13 @@ fn cause(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
+    // The outermost error prints the URL, whose query may contain a token.
     let is_outermost = std::ptr::addr_eq(cause, std::ptr::from_ref(error));
     if is_outermost { "not reachable".into() } else { cause.to_string() }
 }
 
-/// Resolves names to public addresses only. An IP address in the URL itself is not resolved; it was checked
-/// when it became an [`Endpoint`].
+/// Resolves names to public addresses only. An IP address in a URL is not resolved; it was checked when it
+/// became an [`Endpoint`].
 #[derive(Debug)]
 struct PublicResolver;
 
@@ -150,6 +157,7 @@ impl Resolve for PublicResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let is_localhost = name.as_str() == "localhost";
+            // What is checked here is what the client connects to; it does not resolve again.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let is_allowed = |address: &SocketAddr| {
                 let ip = address.ip();

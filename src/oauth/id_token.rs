@@ -1,8 +1,5 @@
-//! ID tokens (OpenID Connect Core 1.0, 3.1.3.7): the signature, the issuer, the audience, the time and the
-//! nonce are verified, and the claims become a [`ProviderUser`].
-//!
-//! The signature is verified even though a browser's token comes straight from the provider, because
-//! phones send the same tokens.
+//! Verifies ID tokens (OpenID Connect Core 1.0, 3.1.3.7): signature, issuer, audience, times and nonce.
+//! Their claims become a [`ProviderUser`].
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -16,7 +13,7 @@ use crate::types::Secret;
 /// Seconds by which clocks may differ; a minute is what libraries commonly allow.
 const LEEWAY: i64 = 60;
 
-/// Verifies an ID token and returns its user. Without a nonce, any sign-in's token is accepted.
+/// Verifies an ID token and returns its user. Without a nonce, a token of any log-in is accepted.
 pub(super) async fn verify(
     providers: &ProviderClient,
     registration: &ClientRegistration,
@@ -27,6 +24,7 @@ pub(super) async fn verify(
     let Some(issuer) = registration.token_issuer() else {
         return Err(OAuthError::refused("the provider signs no ID tokens"));
     };
+    // Also for a browser's token, which comes straight from the provider: phones send the same tokens.
     let claims = verify_signature(providers, &issuer, token, now).await?;
     let client_id = &registration.client_id;
     if let Some(reason) = find_invalid_claim(&claims, &issuer, client_id, nonce, now) {
@@ -45,7 +43,7 @@ async fn verify_signature(
     let refused = |error: IdTokenError| OAuthError::Refused(error.to_string());
     let keys = providers.issuers.find(&providers.http, issuer, now).await?.keys;
     match keys.verify(token.expose()) {
-        // The key may be new, so the keys are fetched again, but not for every token that anyone makes up.
+        // The key may be new. `find_fresh` fetches at most once a minute, because anyone can make up a token.
         Err(IdTokenError::UnknownKey) => {
             let fresh = providers.issuers.find_fresh(&providers.http, issuer, now).await?.keys;
             fresh.verify(token.expose()).map_err(refused)

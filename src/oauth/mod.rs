@@ -1,9 +1,8 @@
-//! The client side of OAuth 2 and OpenID Connect: how Kakao, Naver, Google, Facebook, GitHub and any
-//! OpenID provider are asked who a user is.
+//! The client side of OAuth 2 and OpenID Connect: asks Kakao, Naver, Google, Facebook, GitHub and any
+//! OpenID provider who a user is.
 //!
-//! Knows each provider's protocol, and nothing of our own accounts: `social` links a
-//! [`ProviderUser`] to an account. What differs between providers is in a file each, and `http_client`
-//! alone speaks HTTP to them.
+//! Knows each provider's protocol, and nothing of our own accounts: `social` links a [`ProviderUser`] to
+//! an account. What differs between providers is in a file each, and only `http_client` sends requests.
 
 mod authorization;
 mod callback;
@@ -36,7 +35,7 @@ pub use registration_input::{RegistrationError, RegistrationInput};
 
 use crate::types::Secret;
 
-/// The most that one question may take, however many requests it needs: a user waits for the answer.
+/// The time-out for everything that a log-in asks a provider, because a user waits for it.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks providers who a user is, and caches the metadata of their issuers.
@@ -104,15 +103,14 @@ impl ProviderClient {
         .await
     }
 
-    /// Returns the user of an access token that another program obtained. The token is accepted only
-    /// after the provider has said that it was issued to this application: otherwise any other
-    /// application could log in here with the tokens of its own users.
+    /// Returns the user of an access token that another program obtained.
     pub async fn user_by_access_token(
         &self,
         registration: &ClientRegistration,
         token: &Secret,
     ) -> Result<ProviderUser, OAuthError> {
         in_time(async {
+            // Otherwise any other application could log in here with the tokens of its own users.
             if !self.was_issued_to_us(registration, token).await? {
                 return Err(OAuthError::refused("the token is not known to be for us"));
             }
@@ -166,6 +164,7 @@ impl ProviderClient {
         let response = self.http.get(&endpoint, Some(token)).await?;
         let mut profile =
             (adapter.read_profile)(&response).ok_or(OAuthError::InvalidResponse("no person"))?;
+        // GitHub's userinfo does not say whether the address is verified.
         if registration.kind == ProviderKind::GitHub {
             profile =
                 providers::github::with_email(&self.http, registration, token, profile).await?;

@@ -9,15 +9,10 @@ use crate::types::stored_enum;
 stored_enum! {
     /// A provider that Daemun knows. The names are stored.
     pub enum ProviderKind {
-        /// Kakao.
         Kakao = "kakao",
-        /// Naver.
         Naver = "naver",
-        /// Google.
         Google = "google",
-        /// Facebook.
         Facebook = "facebook",
-        /// GitHub.
         GitHub = "github",
         /// Any other provider that speaks OpenID Connect, found by its issuer.
         Oidc = "oidc",

@@ -1,4 +1,4 @@
-//! A user as a provider knows them.
+//! The users of providers.
 
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ pub(super) struct ProviderProfile {
 }
 
 impl ProviderProfile {
-    /// Checks a profile. A name or an address that is malformed is left out.
+    /// Checks a profile.
     pub(super) fn into_user(
         self,
         registration: &ClientRegistration,
@@ -44,6 +44,8 @@ impl ProviderProfile {
         Ok(ProviderUser {
             issuer: registration.namespace(),
             subject: self.subject,
+            // Malformed addresses and names are left out: the subject alone identifies the user, who is
+            // asked for an address.
             email: self.email.and_then(|email| Email::parse(&email).ok()),
             is_email_verified: self.is_email_verified,
             name: self.name.and_then(|name| Name::parse(&name).ok()).unwrap_or_default(),

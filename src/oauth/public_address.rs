@@ -1,7 +1,4 @@
-//! Which IP addresses are on the public Internet.
-//!
-//! Knows the registries of reserved addresses, not who asks: `http_client` resolves names only to public
-//! addresses, and `endpoints` accepts no others.
+//! Tells which IP addresses are on the public Internet, by the registries of reserved addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(super) fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
+        // `::ffff:10.0.0.1` reaches the IPv4 address inside it.
         IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
             Some(ip) => is_public_v4(ip),
             None => is_public_v6(ip),
@@ -19,6 +17,7 @@ pub(super) fn is_public(ip: IpAddr) -> bool {
 
 fn is_public_v4(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
+    // RFC 6598, RFC 2544 and RFC 6890, 2.1.
     let is_shared = a == 100 && (64..128).contains(&b);
     let is_for_tests = a == 198 && (18..20).contains(&b);
     let is_for_protocols = (a, b, c) == (192, 0, 0);
@@ -34,16 +33,17 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
         || is_for_protocols)
 }
 
-/// Public addresses lie in `2000::/3` (RFC 4291, 2.4), except for documentation and protocol assignments
-/// (`2001::/23`, which includes Teredo). A 6to4 address is as public as the IPv4 address inside it.
 fn is_public_v6(ip: Ipv6Addr) -> bool {
     let [first, second, third, ..] = ip.segments();
+    // `2000::/3` is all that is assigned for the Internet (RFC 4291, 2.4).
     let is_routed = first & 0xe000 == 0x2000;
     let is_documentation =
         (first, second) == (0x2001, 0xdb8) || (first == 0x3fff && second < 0x1000);
+    // `2001::/23`, which includes Teredo.
     let is_for_protocols = first == 0x2001 && second < 0x200;
     let [a, b] = second.to_be_bytes();
     let [c, d] = third.to_be_bytes();
+    // A 6to4 address (`2002::/16`) is as public as the IPv4 address inside it.
     let is_inside = first != 0x2002 || is_public_v4(Ipv4Addr::new(a, b, c, d));
     is_routed && !is_documentation && !is_for_protocols && is_inside
 }

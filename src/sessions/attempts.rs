@@ -26,9 +26,9 @@ const BY_ACCOUNT: Limit = Limit {
 };
 
 /// Guesses from one client network at any account. A school behind one address makes more mistakes
-/// than one user, and must not wait long because of one vandal. The stored name is older than the
-/// term.
+/// than one user, and must not wait long because of one vandal.
 const BY_CLIENT_NETWORK: Limit = Limit {
+    // The stored name is older than the term.
     name: "login-place",
     free: 100,
     forgets_one_in: Duration::from_secs(30),
@@ -36,10 +36,8 @@ const BY_CLIENT_NETWORK: Limit = Limit {
     longest_wait: Duration::from_mins(5),
 };
 
-/// Guesses with one device token: the owner's, or that of a thief who has a copy. Attempts are
-/// never forgotten while the token is in use, because its waits alone would allow 159 guesses a
-/// day. Every log-in issues a new token. A token without attempts left is ignored: its holder is
-/// treated as an unknown device.
+/// Guesses with one device token: the owner's, or that of a thief who has a copy. Its waits alone would
+/// allow 159 guesses a day, so there is a limit for its whole life; every log-in issues a new token.
 const BY_DEVICE: Cap = Cap {
     limit: Limit {
         name: "login-device",
@@ -49,6 +47,7 @@ const BY_DEVICE: Cap = Cap {
         longest_wait: Duration::from_hours(1),
     },
     at_most: 20,
+    // A success of the owner must not give a thief's copy new attempts.
     resets_on_refund: false,
 };
 
@@ -60,9 +59,10 @@ const IN_A_ROW: Cap = Cap { limit: ROW, at_most: 100, resets_on_refund: true };
 /// that no stranger can lock the owner out.
 const IN_A_ROW_FROM_UNKNOWN_DEVICES: Cap = Cap { at_most: 80, ..IN_A_ROW };
 
-/// Both count on one key. The other limits do the waiting.
+/// Both caps count on one key.
 const ROW: Limit = Limit {
     name: "login-row",
+    // No waiting of its own: the other limits do that.
     free: u32::MAX,
     forgets_one_in: FORGETS_ONE_IN_A_ROW_IN,
     first_wait: Duration::ZERO,
@@ -114,20 +114,20 @@ impl From<ThrottleError> for AuthError {
     }
 }
 
-/// Counts an attempt; also returns whether it was counted for a known device. Known devices are
-/// counted separately: the owner gets through whatever others do to the account or from the same
-/// network.
+/// Counts an attempt; also returns whether it was counted for a known device.
 pub(super) async fn count_attempt(
     ctx: &Context,
     email: &Email,
     info: &RequestInfo,
 ) -> Result<(Vec<Attempt>, bool), AuthError> {
     let now = ctx.clock.now();
+    // Counted separately: the owner gets through whatever others do to the account or from the network.
     if let Some(device) = devices::known_id(&ctx.keys, email, info) {
         let attempts = vec![BY_DEVICE.on(device), IN_A_ROW.on(&pseudonym(ctx, email))];
         match throttle::check_rate_limit(&ctx.db, &attempts, now).await.map_err(AuthError::from) {
             Ok(()) => return Ok((attempts, true)),
-            // The device token or the account has no attempts left: count it as an unknown device.
+            // The device token or the account has no attempts left. Refusing it would treat the owner
+            // worse than a stranger, so it counts as an unknown device.
             Err(AuthError::Closed) => {}
             Err(error) => return Err(error),
         }
@@ -158,6 +158,7 @@ fn unknown_device_attempts(ctx: &Context, email: &Email, info: &RequestInfo) -> 
     let pseudonym = pseudonym(ctx, email);
     vec![
         BY_ACCOUNT.on(&pseudonym),
+        // A pseudonym, so that a stolen database tells no addresses.
         BY_CLIENT_NETWORK.on(&ctx.keys.pseudonym(&info.client_network())),
         IN_A_ROW_FROM_UNKNOWN_DEVICES.on(&pseudonym),
     ]

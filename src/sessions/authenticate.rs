@@ -18,7 +18,7 @@ use crate::types::RequestInfo;
 /// The credentials of a request, as they came.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RequestCredentials<'a> {
-    /// The token of `Authorization: Bearer`. If there is one, the cookies are not looked at.
+    /// The token of `Authorization: Bearer`. If there is one, the cookies are ignored.
     pub bearer: Option<&'a str>,
     /// The access cookie.
     pub access: Option<&'a str>,
@@ -31,8 +31,7 @@ pub struct RequestCredentials<'a> {
 pub enum AuthState {
     /// No user.
     Anonymous {
-        /// The cookies whose session has certainly ended. Cookies that are not ours, or that are
-        /// ours and only invalid at this moment, are not included.
+        /// The cookies whose session has certainly ended, without those of other programs.
         dead_cookies: DeadCookies,
     },
     /// A user with an active session.
@@ -47,9 +46,7 @@ pub enum AuthState {
 /// Cookies that will never work again, because their session has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeadCookies {
-    /// The access cookie.
     pub access: bool,
-    /// The refresh cookie.
     pub refresh: bool,
 }
 
@@ -77,13 +74,14 @@ pub async fn authenticate_request(
 }
 
 /// Authenticates a request on behalf of a proxy (forward auth); only the access token may be
-/// refreshed. Not every proxy passes cookies on, and a browser that never received its next refresh
-/// token would later look like a thief.
+/// refreshed.
 pub async fn authenticate_forwarded(
     ctx: &Context,
     credentials: RequestCredentials<'_>,
     info: &RequestInfo,
 ) -> Result<AuthState, DbError> {
+    // Not every proxy passes our cookies on, and a browser that never received its next refresh token
+    // would later look like a thief.
     authenticate(ctx, credentials, info, Renewal::AccessOnly).await
 }
 
@@ -138,6 +136,7 @@ pub async fn find_by_access_token(
 ) -> Result<ActiveSession, AccessError> {
     let verified = tokens::verify_access_with_latest_keys(ctx, token).await?;
     let session = find_or_reason(ctx, verified.session).await??;
+    // Token and row must agree: no session may be combined with another user's number.
     if session.user.id != verified.user {
         return Err(TokenError::Invalid.into());
     }

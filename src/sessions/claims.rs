@@ -17,10 +17,10 @@ use crate::types::{SessionId, User, UserId};
 /// Size limit for the names of groups, in bytes: about twenty long names.
 const MAX_GROUPS_BYTES: usize = 1536;
 
-/// Size limit for all custom claims with the issuer and the audience, in bytes of JSON. A token
-/// travels in a cookie, and browsers drop cookies of more than 4096 bytes (RFC 6265, 6.1). The
-/// longest cookie name, the header, the signature and the other claims take 600 of them; base64
-/// turns three bytes into four.
+/// Size limit for all custom claims with the issuer and the audience, in bytes of JSON. A token is
+/// sent in a cookie, and browsers drop cookies of more than 4096 bytes (RFC 6265, 6.1). The longest
+/// cookie name, the header, the signature and the other claims take 600 of them; base64 turns three
+/// bytes into four.
 const MAX_CLAIMS_BYTES: usize = (4096 - 600) / 4 * 3;
 
 /// Returns the custom claims for a new session, as its own transaction sees the account.
@@ -32,6 +32,7 @@ pub(super) async fn for_new_session(
     if ctx.settings.custom_claims.is_empty() {
         return Ok(Claims::new());
     }
+    // In the transaction: an account that was just created is visible nowhere else.
     let account = accounts::find_by_id(transaction, user).await?;
     let Some(account) = account else { return Ok(Claims::new()) };
     let mut names = Vec::new();
@@ -64,12 +65,12 @@ fn custom_claims(ctx: &Context, user: &User, groups: &[String]) -> Claims {
             CustomClaim::Email => user.email.as_typed().into(),
             CustomClaim::Name => user.profile.name.as_str().into(),
             CustomClaim::IsStaff => user.is_staff.into(),
+            // Last: groups get the space that the other claims leave.
             CustomClaim::Groups => continue,
         };
         claims.insert(claim.as_str().to_owned(), value);
     }
     if wants_groups(ctx) {
-        // Groups get the space that the other claims leave.
         let others: usize = claims.iter().map(|(name, value)| json_bytes(name, value)).sum();
         let others = others + settings.issuer.len() + settings.audience.len();
         let room = MAX_CLAIMS_BYTES.saturating_sub(others).min(MAX_GROUPS_BYTES);
@@ -85,8 +86,9 @@ fn json_bytes(name: &str, value: &Value) -> usize {
     name.len() + value.to_string().len() + 4
 }
 
-/// Returns the first groups that fit. Leaving groups out is safe: a shorter list never grants more.
+/// Returns the first groups that fit.
 fn groups_that_fit(user: UserId, groups: &[String], mut room: usize) -> Vec<String> {
+    // Leaving groups out is safe: a shorter list never grants more.
     let fit = groups.iter().map_while(|name| {
         // Two quotes and a comma; a quote or a backslash in the name takes two bytes.
         let length = name.len() + name.matches(['"', '\\']).count() + 3;

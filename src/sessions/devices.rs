@@ -8,9 +8,9 @@ use crate::context::Context;
 use crate::crypto::DerivedKeys;
 use crate::types::{Email, RequestInfo};
 
-/// Returns a device token for a browser on which `email` has just logged in. It is a new one each
-/// time: a stolen copy of the previous token keeps the guesses that were spent on it.
+/// Returns a device token for a browser on which `email` has just logged in.
 pub(super) fn issue(ctx: &Context, email: &Email) -> String {
+    // A new one each time: a stolen copy of the previous token keeps the guesses spent on it.
     let device = ctx.random.token_id();
     let signature = ctx.keys.sign_device(&statement(&ctx.keys, email, &device));
     format!("{device}.{signature}")
@@ -28,5 +28,6 @@ pub(super) fn known_id<'a>(
 }
 
 fn statement(keys: &DerivedKeys, email: &Email, device: &str) -> String {
+    // With the address, so that the token of one account makes no device known to another.
     format!("{device}.{}", keys.pseudonym(email.canonical()))
 }

@@ -1,4 +1,4 @@
-//! Verifies passwords: the one place where a password is compared, whatever for.
+//! Verifies passwords: the one place where a password is compared, for any purpose.
 //!
 //! Log-in, password change and reauthentication share their rate limits, so a guesser gains nothing
 //! by using another form. An unknown address and a wrong password cost the same work and get the
@@ -51,6 +51,7 @@ impl VerifiedPassword {
     }
 
     fn has_password_of(&self, account: &Account) -> bool {
+        // The stored strings are equal only if the hash was not replaced: each has a salt of its own.
         let stored = account.password_hash.as_ref().map(PasswordHash::as_str);
         let proved = self.hash.as_ref().map(|hash| hash.stored.as_str());
         stored == proved
@@ -73,33 +74,35 @@ impl Inactive {
         match (account.is_active, account.deletes_at, account.inactive_until) {
             (true, ..) => None,
             (false, Some(at), _) => Some(Self::Deleted(at)),
+            // The log-in itself ends a suspension that is over.
             (false, None, Some(until)) if until <= now => None,
             (false, None, until) => Some(Self::Suspended(until)),
         }
     }
 }
 
-/// Compares a password with the stored hash. The attempt is counted first; the caller refunds it
-/// when it uses the result.
+/// Compares a password with the stored hash. The caller refunds the attempt when it uses the result.
 pub async fn verify_password(
     ctx: &Context,
     email: &Email,
     password: Password,
     info: &RequestInfo,
 ) -> Result<VerifiedPassword, AuthError> {
+    // Before the comparison, so that parallel guesses are all counted.
     let (attempts, is_known_device) = count_attempt(ctx, email, info).await?;
     let account = accounts::find_by_email(&ctx.db, email).await?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     // Without an account, a dummy hash costs the same work.
     let verdict = ctx.hasher.verify(password.clone(), stored.clone()).await?;
     let (Some(account), Some(stored), true) = (account.as_ref(), stored, verdict.is_correct) else {
-        // An imported hash takes less time than ours: do the missing work.
+        // An imported hash takes more or less time than ours; the rest is done for every wrong password.
         let kinds = accounts::hash_kinds(ctx).await?;
         let stored = account.as_ref().and_then(|account| account.password_hash.clone());
         ctx.hasher.equalize_work(password, stored, kinds).await?;
         record_failure(ctx, account.map(|account| account.user.id), info);
         return Err(AuthError::WrongCredentials);
     };
+    // The one moment at which the password is known and its hash can be made at today's cost.
     let current =
         if verdict.is_outdated { ctx.hasher.hash(password).await? } else { stored.clone() };
     Ok(VerifiedPassword {
@@ -117,6 +120,7 @@ pub async fn why_inactive(
     proved: &VerifiedPassword,
 ) -> Result<Option<Inactive>, DbError> {
     let account = accounts::find_by_id(&ctx.db, proved.account.user.id).await?;
+    // The reason is shown for the right password only, and it may have been replaced meanwhile.
     let account = account.filter(|account| proved.has_password_of(account));
     let now = ctx.clock.now();
     let inactive = account.as_ref().and_then(|account| Inactive::of(account, now));
@@ -149,9 +153,7 @@ async fn account_without_password(
     Ok(VerifiedPassword { account, hash: None, is_known_device: true, attempts: Vec::new() })
 }
 
-/// Records the failure in the user's audit log, after the response. For an unknown address the same
-/// is written into a row that does not grow: a write for known addresses only would be measurable
-/// in the time of the next request.
+/// Records the failure in the user's audit log, after the response.
 fn record_failure(ctx: &Context, user: Option<UserId>, info: &RequestInfo) {
     let id = info.request_id.as_str();
     match user {
@@ -174,6 +176,8 @@ fn record_failure(ctx: &Context, user: Option<UserId>, info: &RequestInfo) {
                     let event = AuditEvent::on_user(user, AuditEventKind::LoginFailed, &info);
                     audit::record(&transaction, event, now).await?;
                 }
+                // Also for an unknown address, into a fixed number of rows: a write for known addresses
+                // only would show in the time of the next request.
                 None => {
                     let [any] = ctx.random.bytes::<1>();
                     audit::record_unknown_failure(&transaction, any, &info, now).await?;

@@ -24,17 +24,15 @@ use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::types::{RequestInfo, SessionId, UserId};
 
-/// For this long after a rotation the replaced refresh token returns the same successor again,
-/// whatever else has happened: two tabs may refresh at once. Later it does so only while no token
-/// of that rotation has been used, because then the response may have been lost; otherwise the
-/// token was stolen.
+/// For this long after a rotation the replaced refresh token returns the same successor again, whatever
+/// else has happened: two tabs may refresh at once.
 const ROTATION_WINDOW: time::Duration = time::Duration::seconds(10);
 
 /// Exchanges a refresh token for the next pair (rotation).
 ///
-/// One conditional statement decides which request rotates. The replaced token returns the same
-/// successor again: always for ten seconds, and later while no token of that rotation has been
-/// used. Otherwise the token was copied, and the session is revoked.
+/// The replaced token returns the same successor again: always for ten seconds, and later while no
+/// token of that rotation has been used, because the response may have been lost. Otherwise the token
+/// was copied, and the session is revoked (docs/decisions/0018).
 pub async fn refresh(
     ctx: &Context,
     token: &str,
@@ -44,9 +42,8 @@ pub async fn refresh(
     let presented = tokens::verify_refresh(ctx, token, now)?;
     if ctx.settings.rotate_refresh_tokens {
         let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..presented.clone() };
-        // The failed update may have waited for the row and hold its lock. Ending sessions locks
-        // the account first, so this lock is released before anything else is read, to avoid a
-        // deadlock.
+        // Dropped before anything else is read: a failed update may hold the lock of the row, and ending
+        // sessions locks the account first, so the two orders could deadlock.
         let transaction = ctx.db.begin().await?;
         if store::rotate(&transaction, &presented, &next, SessionRules::of(ctx), info).await? {
             transaction.commit().await?;
@@ -68,8 +65,7 @@ pub async fn refresh_access(
     let now = ctx.clock.now();
     let presented = tokens::verify_refresh(ctx, token, now)?;
     let accepted = accept(ctx, &presented, info).await?;
-    // The refresh token was not sent along, so using this access token does not confirm its
-    // arrival.
+    // The refresh token is not sent along, so using this access token does not confirm its arrival.
     issue_next(ctx, &accepted.current, Confirms::Nothing, now).await
 }
 
@@ -90,6 +86,7 @@ async fn accept(
     info: &RequestInfo,
 ) -> Result<AcceptedToken, RefreshError> {
     match accepted_token(ctx, presented).await {
+        // A confirmation may have come since the row was read; the statement decides which was first.
         Ok(accepted) if accepted.is_late && !reuse_successor(ctx, presented).await? => {
             Err(revoke_reused(ctx, presented, info).await?)
         }
@@ -116,7 +113,7 @@ pub(super) async fn accepted_token(
         .await?
     {
         Ok(row) => row,
-        // The row is cleaned up before a long-lived token expires; the account may still exist.
+        // The row may be cleaned up before a long-lived token expires. The account may still exist.
         Err(SessionInvalid::NotFound) => {
             let user = accounts::find_by_id(&ctx.db, presented.user).await?;
             return Err(user.map_or(SessionInvalid::NotFound, |_| SessionInvalid::Ended).into());
@@ -133,8 +130,7 @@ pub(super) async fn accepted_token(
         usage::record_use(ctx, presented.session, &Arc::new(AtomicI64::new(row.last_seen_at)));
         return Ok(AcceptedToken { current: row.current, is_unconfirmed: false, is_late: false });
     }
-    // Clocks of nodes differ, and a clock may have been set back: the distance counts, not the
-    // order.
+    // The distance counts, not the order: clocks of nodes differ, and one may have been set back.
     let is_window_open = (now - row.current.issued_at).abs() < ROTATION_WINDOW;
     let is_replaced = row.previous_id.as_deref() == Some(&presented.id);
     if !is_replaced || !(is_window_open || row.is_unconfirmed) {
@@ -144,8 +140,7 @@ pub(super) async fn accepted_token(
     Ok(AcceptedToken { current: row.current, is_unconfirmed, is_late: !is_window_open })
 }
 
-/// Revokes a session whose refresh token was copied, and e-mails its owner once: of many requests
-/// with the same token, only the one that ends the session sends the e-mail.
+/// Revokes a session whose refresh token was copied, and e-mails its owner.
 async fn revoke_reused(
     ctx: &Context,
     presented: &RefreshToken,
@@ -153,9 +148,11 @@ async fn revoke_reused(
 ) -> Result<RefreshError, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
+    // The account before its sessions, as everywhere, or two transactions could deadlock.
     let owner = accounts::lock(&transaction, presented.user).await?;
     let (session, user) = (presented.session, Some(presented.user));
     let has_ended = store::end(&transaction, session, user, EndReason::TokenReused, now).await?;
+    // Of many requests with the copied token, only the one that ends the session sends the e-mail.
     let Some(owner) = owner.filter(|_| has_ended) else { return Ok(SessionInvalid::Ended.into()) };
     let event = AuditEvent::on_user(presented.user, AuditEventKind::TokenReused, info)
         .in_session(presented.session);

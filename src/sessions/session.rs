@@ -1,5 +1,5 @@
-//! What sessions consist of: how a user was authenticated, the tokens, what is shown of a session, and
-//! why it is not active.
+//! The types of sessions: how a user was authenticated, the tokens, what is shown of a session, and why
+//! it is not active.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -34,6 +34,7 @@ impl<'a> AuthMethod<'a> {
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            // An account that the sign-up form created has just been given its password.
             Self::Password(_) | Self::NewAccount => "password",
             Self::SetupLink => "setup_link",
             Self::Social(_) => "social",
@@ -67,7 +68,6 @@ pub struct IssuedTokens {
 /// An active session, as shown to its owner.
 #[derive(Debug, Clone)]
 pub struct SessionSummary {
-    /// The session.
     pub session: SessionId,
     /// When the user logged in.
     pub created_at: OffsetDateTime,
@@ -93,7 +93,6 @@ pub struct SessionList {
 /// Everything that is stored about a session, without its tokens.
 #[derive(Debug, Clone)]
 pub struct SessionRecord {
-    /// The id.
     pub id: String,
     /// When the user logged in.
     pub created_at: OffsetDateTime,
@@ -163,7 +162,7 @@ pub enum EndReason {
     TokenReused,
     /// The password was changed.
     PasswordChanged,
-    /// The e-mail address was verified, and whoever signed in before may not own it.
+    /// The e-mail address was verified, and a user who logged in before may not own it.
     EmailVerified,
     /// The owner reported a compromise ("this wasn't me").
     NotMe,

@@ -1,7 +1,7 @@
 //! Signs and verifies the two tokens of a session.
 //!
-//! Access tokens are signed with the published keys, refresh tokens with a derived secret. Whether
-//! a session is still active is not known here.
+//! Access tokens are signed with the published keys, refresh tokens with a derived secret. Does not
+//! know whether a session is still active.
 
 use std::sync::Arc;
 
@@ -20,19 +20,16 @@ use crate::types::{Secret, SessionId, UserId};
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
 
-/// A signed token.
 #[derive(Debug, Clone)]
 pub struct IssuedToken {
-    /// The token.
     pub token: Secret,
-    /// When it expires.
     pub expires_at: OffsetDateTime,
     /// How long that is from now.
     pub lifetime: time::Duration,
 }
 
-/// The claims of a refresh token. Tokens are signed from these values alone, so equal values give
-/// the same token again.
+/// The claims of a refresh token. A token is signed from these values alone, so equal values give the
+/// same token again.
 #[derive(Debug, Clone)]
 pub(super) struct RefreshToken {
     pub session: SessionId,
@@ -55,8 +52,7 @@ pub(super) enum Confirms {
 /// Separates the rotation from the rest of a `jti`; not in the alphabet of ids.
 const AFTER_ROTATION: char = '.';
 
-/// Signs a refresh token and a new access token with custom claims. An access token never outlives
-/// its session.
+/// Signs a refresh token and a new access token with custom claims.
 pub(super) fn issue(
     ctx: &Context,
     refresh: &RefreshToken,
@@ -64,10 +60,13 @@ pub(super) fn issue(
     custom: Claims,
     now: OffsetDateTime,
 ) -> IssuedTokens {
+    // An access token never outlives its session.
     let expires_at = refresh.expires_at.min(now + ctx.settings.access_token_lifetime);
     let own_id = ctx.random.token_id();
     let id = match confirms {
         Confirms::Nothing => own_id,
+        // In the `jti`, which is ours and opaque: a claim of its own would concern all who read our
+        // tokens. The id is no secret; a refresh token is its signature.
         Confirms::Rotation => format!("{}{AFTER_ROTATION}{own_id}", refresh.id),
     };
     let access = RefreshToken { id, issued_at: now, expires_at, ..refresh.clone() };
@@ -112,6 +111,7 @@ pub(super) fn verify_access(
     token: &str,
     now: OffsetDateTime,
 ) -> Result<VerifiedToken, TokenError> {
+    // A digest has a fixed size, and no usable token is kept.
     let digest = sha256(token.as_bytes());
     if let Some(verified) = ctx.cache.find_token(&digest, now) {
         return Ok(verified);
@@ -145,13 +145,13 @@ pub(super) fn verify_refresh(
     parse(ctx, &claims)
 }
 
-/// Explains a refusal: a token of the other kind, or an expired one, is signed by our other key. It
-/// is still refused, but its owner may learn why.
+/// Returns a better reason for a refusal, if the token is signed by our other key.
 fn or_other_reason(
     why: TokenError,
     by_other_key: impl FnOnce() -> Result<Claims, TokenError>,
 ) -> TokenError {
     match why {
+        // Only for tokens that we signed: others learn nothing about them.
         TokenError::Invalid => by_other_key().err().unwrap_or(why),
         other => other,
     }
@@ -165,12 +165,13 @@ fn expected<'a>(ctx: &'a Context, kind: &'a str, now: OffsetDateTime) -> Expecte
         kind,
         now,
         leeway: settings.leeway,
+        // The database knows a refresh token by its id; a clock that was set back must not end a session.
         any_issue_time: kind == REFRESH,
     }
 }
 
-/// A token holds no personal data unless the settings ask for it: names and addresses change, and
-/// tokens travel.
+/// Returns the claims of a token, without personal data: names and addresses change, and many programs
+/// see a token.
 fn claims(ctx: &Context, token: &RefreshToken, kind: &str) -> Claims {
     let settings = &ctx.settings;
     let user = token.user.to_string();
@@ -179,6 +180,7 @@ fn claims(ctx: &Context, token: &RefreshToken, kind: &str) -> Claims {
     claim("iss", settings.issuer.as_str().into());
     claim("aud", settings.audience.as_str().into());
     claim("sub", user.as_str().into());
+    // Twice the same: `sub` is the standard's (RFC 7519, 4.1.2), the other is what SimpleJWT's clients read.
     claim(&settings.user_id_claim, user.as_str().into());
     claim("sid", token.session.to_string().into());
     claim("jti", token.id.as_str().into());

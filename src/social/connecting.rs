@@ -1,5 +1,4 @@
-//! Connecting and disconnecting identities of a locked account, with the audit events and the e-mails
-//! that go with it.
+//! Connects and disconnects identities of a locked account, with their audit events and e-mails.
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -53,15 +52,15 @@ pub async fn disconnect_all(
     record_disconnected(transaction, owner, gone, info, now).await
 }
 
-/// Disconnects the identities that were connected before the account's address was verified,
-/// because they may belong to someone else than its owner. If it was never verified, that is all of
-/// them.
+/// Disconnects the identities that were connected before the account's address was verified: all of them
+/// if it never was.
 pub async fn disconnect_unverified(
     transaction: &Transaction,
     owner: &Account,
     info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
+    // A stranger may have signed up with this address and connected a provider.
     let verified_at = owner.user.email_verified_at;
     let gone = store::delete_of_user(transaction, owner.user.id, verified_at).await?;
     record_disconnected(transaction, owner, gone, info, now).await

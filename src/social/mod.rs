@@ -1,8 +1,8 @@
 //! Social log-in: the providers with which the site is registered, and which of their users is
 //! connected to which account.
 //!
-//! A provider's user is identified by issuer and subject, never by an address. Knows no sessions;
-//! `oauth` knows how a provider is asked.
+//! A provider's user is identified by issuer and subject, never by an address. Knows no sessions, and no
+//! protocol; that is `oauth`.
 
 mod connecting;
 mod store;
@@ -22,10 +22,10 @@ use crate::types::UserId;
 /// The label under which client secrets are sealed.
 const SEAL: &str = "social client secret";
 
-/// More providers than a log-in page can offer.
+/// How many providers are listed: more than a log-in page can offer.
 const MAX_PROVIDERS: u64 = 50;
 
-/// More identities than a user connects.
+/// How many identities of a user are listed: more than a user connects.
 const MAX_IDENTITIES: u64 = 100;
 
 /// A provider with which the site is registered.
@@ -33,7 +33,6 @@ const MAX_IDENTITIES: u64 = 100;
 pub struct Provider {
     /// The ID of its row; `None` when the settings define it.
     pub id: Option<i64>,
-    /// The registration.
     pub registration: ClientRegistration,
     /// Whether users may log in with it.
     pub is_active: bool,
@@ -63,9 +62,7 @@ pub struct ProviderInput {
 /// A provider's user that is connected to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The ID of the row.
     pub id: i64,
-    /// The account.
     pub user: UserId,
     /// The provider's name in URLs.
     pub provider: String,
@@ -75,7 +72,6 @@ pub struct Identity {
     pub subject: String,
     /// The address or name at the provider, for display; may be empty.
     pub label: String,
-    /// When it was connected.
     pub connected_at: OffsetDateTime,
     /// When it was last used to log in.
     pub used_at: OffsetDateTime,
@@ -101,8 +97,8 @@ pub async fn list_active(ctx: &Context) -> Result<Vec<Provider>, DbError> {
     Ok(providers)
 }
 
-/// Returns the registrations for which pages have a button, cached for ten seconds because every
-/// visitor's page needs them. The log-in itself reads the provider anew.
+/// Returns the registrations for which pages have a button, cached for ten seconds. A log-in calls
+/// [`find_active`], which reads the provider anew.
 pub async fn list_buttons(ctx: &Context) -> Result<Arc<Vec<ClientRegistration>>, DbError> {
     let now = ctx.clock.now();
     if let Some(known) = ctx.active_providers.get(now) {
@@ -164,9 +160,8 @@ pub async fn update_provider(
     store::update(ctx, transaction, id, registration, input, ctx.clock.now()).await
 }
 
-/// Deletes a registration with its identities, because another registration with the same slug may
-/// number its users differently. Returns how many identities were deleted, or `None` when the
-/// registration no longer exists.
+/// Deletes a registration with its identities. Returns how many identities were deleted, or `None` when
+/// the registration no longer exists.
 pub async fn delete_provider(
     transaction: &Transaction,
     provider: &Provider,
@@ -175,6 +170,8 @@ pub async fn delete_provider(
     if !store::delete(transaction, id).await? {
         return Ok(None);
     }
+    // Some providers number users per application: under another registration with this slug, the same
+    // number could be another user.
     store::delete_of_provider(transaction, provider.slug()).await.map(Some)
 }
 
@@ -200,6 +197,7 @@ pub async fn list_identities(db: &Db, user: UserId) -> Result<Vec<Identity>, DbE
 /// Returns the slugs of the providers with which a user can log in now, in the order of pages.
 pub async fn list_login_methods(ctx: &Context, user: UserId) -> Result<Vec<String>, DbError> {
     let identities = list_identities(&ctx.db, user).await?;
+    // Most users have none, and need no second query.
     if identities.is_empty() {
         return Ok(Vec::new());
     }

@@ -22,9 +22,7 @@ use social_provider::Column as Providers;
 pub(super) struct Row(social_provider::Model);
 
 impl Row {
-    /// Unseals the secret and parses the registration. A registration that cannot be parsed, because
-    /// another version wrote it, is logged and left out. One whose secret was sealed under another
-    /// master secret is inactive until staff type the secret again.
+    /// Unseals the secret and parses the registration; logs one that cannot be parsed.
     pub(super) fn into_provider(self, ctx: &Context) -> Option<Provider> {
         let Self(row) = self;
         let sealed = row.client_secret.as_ref();
@@ -32,6 +30,7 @@ impl Row {
         let unsealed = unsealed.inspect_err(|error| {
             tracing::error!(provider = row.slug, %error, "a provider cannot be used");
         });
+        // Sealed under another master secret, it stays inactive until staff type the secret again.
         let is_active = row.is_active && unsealed.is_ok();
         let secret = unsealed.ok().flatten().unwrap_or_default();
         let secret = String::from_utf8_lossy(&secret).into_owned();
@@ -48,6 +47,7 @@ impl Row {
             userinfo_endpoint: row.userinfo_endpoint,
             token_info_endpoint: row.token_info_endpoint,
         };
+        // Another version may have written it. It is left out, so that the others still work.
         let Ok(registration) = ClientRegistration::parse(&input) else {
             tracing::error!(provider = row.slug, "a provider is stored that cannot be one");
             return None;
@@ -164,7 +164,7 @@ pub(super) async fn delete_of_provider(
     Ok(done.rows_affected)
 }
 
-/// Whom a person of a provider is here.
+/// Returns the account to which a provider's user is connected.
 pub async fn find_user(
     transaction: &Transaction,
     provider_user: &ProviderUser,
@@ -177,7 +177,8 @@ pub async fn find_user(
     Ok(row.map(|row| UserId(row.user_id)))
 }
 
-/// Notes that a person of a provider opens a locked account; `false` means that it does not any more.
+/// Records a log-in by a provider's user into a locked account; returns `false` if they are not connected
+/// any more.
 pub async fn record_use(
     transaction: &Transaction,
     user: UserId,
@@ -194,8 +195,7 @@ pub async fn record_use(
     Ok(done.rows_affected == 1)
 }
 
-/// Lets a person of a provider open an account from now on. The unique index decides: `false` means
-/// that this person opens an account already.
+/// Connects a provider's user to an account; returns `false` if they are connected to one already.
 pub async fn connect(
     transaction: &Transaction,
     user: UserId,
@@ -215,6 +215,7 @@ pub async fn connect(
         ..Default::default()
     };
     let inserted = social_identity::Entity::insert(row)
+        // The unique index decides, so of several attempts at once one succeeds.
         .on_conflict_do_nothing_on([Identities::Issuer, Identities::Subject])
         .exec_without_returning(transaction.connection())
         .await?;
@@ -271,7 +272,7 @@ pub(super) async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<I
     Ok(rows.into_iter().map(identity).collect())
 }
 
-/// How many people came by a provider, counted up to `at_most`.
+/// Counts the identities of a provider, up to `at_most`.
 pub async fn count_identities(db: &Db, slug: &str, at_most: u64) -> Result<u64, DbError> {
     let of = social_identity::Entity::find().filter(Identities::Provider.eq(slug)).limit(at_most);
     Ok(of.count(db.reader()).await?)

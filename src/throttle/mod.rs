@@ -1,11 +1,10 @@
 //! Rate limits, counted in the database, so that all nodes count together and a restart forgets
 //! nothing.
 //!
-//! Each key has a level that rises by one with every attempt and sinks steadily with time. Above a
-//! free allowance the next attempt must wait, twice as long each time up to a bound. An attempt is
-//! counted before it is made, by one conditional statement, so parallel attempts cannot slip
-//! through together; a successful attempt is refunded, and no key is deleted to make room for more.
-//! What is counted is decided by the callers.
+//! Each key has a level that rises by one with every attempt and sinks steadily with time. Above a free
+//! allowance the next attempt must wait, twice as long each time up to a bound. An attempt is counted
+//! before it is made, and refunded if it succeeds (docs/decisions/0004). The callers decide what is
+//! counted.
 
 mod store;
 
@@ -86,8 +85,6 @@ pub enum ThrottleError {
 
 /// Counts an attempt on every key; if one of them must wait, counts none.
 ///
-/// The count is a statement and a transaction of its own: it stays whatever becomes of the attempt.
-///
 /// # Errors
 /// [`ThrottleError::TooSoon`] when a key must wait; with [`CLOSED`] when a [`Cap`] is reached.
 pub async fn check_rate_limit(
@@ -95,10 +92,12 @@ pub async fn check_rate_limit(
     attempts: &[Attempt],
     now: OffsetDateTime,
 ) -> Result<(), ThrottleError> {
+    // A transaction of its own: the count stays also when the attempt fails and is rolled back.
     if store::count(db, attempts, now).await? == attempts.len() {
         return Ok(());
     }
     let wait = retry_after(db, attempts, now).await?.unwrap_or_default();
+    // At least a second, also when the key has reopened since.
     Err(ThrottleError::TooSoon(wait.max(Duration::from_secs(1))))
 }
 

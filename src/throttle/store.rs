@@ -9,9 +9,6 @@ use crate::clock::{from_micros, to_micros};
 use crate::db::{Db, DbError, Transaction};
 
 /// Counts every attempt, unless a key must wait; returns how many were counted.
-///
-/// Rows are locked in the order of the attempts, always the account before the client network, so
-/// that two statements cannot deadlock.
 pub(super) async fn count(
     db: &Db,
     attempts: &[Attempt],
@@ -47,6 +44,8 @@ pub(super) async fn count(
             format!("SELECT {id}, {forget} AS forget, {wait} AS wait")
         })
         .collect();
+    // One statement, so that parallel attempts are all counted. It locks rows in the order of the
+    // attempts, always the account before the client network, so two of them cannot deadlock.
     let sql = format!(
         "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) \
          SELECT id, 1, {now_parameter}, CASE WHEN wait > 0 THEN {now_parameter} + wait ELSE 0 END, \
@@ -80,15 +79,14 @@ pub(super) async fn find_open_at(
     Ok(open_at.map(from_micros))
 }
 
-/// Recomputes the wait for the level that is left: a refund ends the wait that its attempt caused,
-/// and no other. This is an insert that always meets existing rows, because an insert locks them in
-/// the order of the attempts, as [`count`] does; an update locks them in any order.
+/// Takes these attempts back.
 pub(super) async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
     let level_of = |each: &Attempt| match each.cap {
         Some(cap) if cap.resets_on_refund => "0",
         _ => "(CASE WHEN throttle.level > 1 THEN throttle.level - 1 ELSE 0 END)",
     };
     let level = per_key(attempts, |each| level_of(each).into());
+    // Recomputed for the level that is left: a refund ends the wait of its own attempt and no other.
     let open_at =
         per_key(attempts, |each| open_at(level_of(each), "throttle.counted_at", each.limit));
     // A capped key is kept for long; after a reset it need not be.
@@ -101,6 +99,8 @@ pub(super) async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> R
     });
     let rows: Vec<String> =
         (1..=attempts.len()).map(|index| format!("SELECT CAST(${index} AS text) AS id")).collect();
+    // An insert that always meets existing rows: it locks them in the order of the attempts, as `count`
+    // does, while an update locks them in any order.
     let sql = format!(
         "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) \
          SELECT id, 0, 0, 0, 0 FROM ({rows}) AS tries WHERE true \
@@ -124,9 +124,8 @@ pub(super) async fn is_closed(db: &Db, attempts: &[Attempt]) -> Result<bool, DbE
 }
 
 /// Resets these keys, because what the attempts were about has changed.
-///
-/// Rows are locked one by one, in the order of the attempts.
 pub async fn reset(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
+    // One by one, so that rows are locked in the order of the attempts.
     for each in attempts {
         let sql = "UPDATE throttle SET level = 0, open_at = 0, forgotten_at = 0 WHERE id = $1";
         let values = [each.key.as_str().into()];

@@ -1,8 +1,8 @@
-//! Reading what a person typed: the one way from a text in a form, a JSON body or a CSV file to a type.
+//! Reads what a user typed: the one way from a text in a form, a JSON body or a CSV file to a type.
 //!
 //! Each type's own `parse` is the rule. Here its error only gets a code, which is a translation key, so
-//! that every entry point names the same error by the same code. Where the text comes from, and
-//! whether the field may be missing, is decided by the reader of the form, body or file.
+//! that every entry point names the same error by the same code. Does not decide whether a field may be
+//! missing.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -123,6 +123,7 @@ impl FromText for bool {
         match text {
             "true" | "on" => Ok(true),
             "" | "false" => Ok(false),
+            // The sentence of this key fits any field: "Choose one of the options."
             _ => Err(text_error("gender.unknown")),
         }
     }

@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Parses an ID as URLs have it, which has one spelling only.
+/// Parses an ID as URLs have it.
 #[must_use]
 pub fn number(text: &str) -> Option<i64> {
     let number: i64 = text.parse().ok()?;
+    // One spelling only: `+7` and `07` are not found.
     (number > 0 && number.to_string() == text).then_some(number)
 }
 
@@ -66,8 +67,9 @@ impl fmt::Display for SessionId {
 impl FromStr for SessionId {
     type Err = std::num::ParseIntError;
 
-    /// Parses the 32 digits that [`Display`](fmt::Display) writes; there is one spelling only.
+    /// Parses the 32 digits that [`Display`](fmt::Display) writes.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // `from_str_radix` alone would also accept a sign and upper case.
         let is_canonical =
             text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         u128::from_str_radix(if is_canonical { text } else { "" }, 16).map(Self)

@@ -35,11 +35,13 @@ impl Language {
     #[must_use]
     pub fn from_accepted(header: &str) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
+        // Bounded, because a client can send a header of many kilobytes.
         for part in header.split(',').take(32) {
             let (tag, parameters) = part.split_once(';').unwrap_or((part, ""));
             let Some(language) = Self::from_locale(tag.trim()) else { continue };
             let quality =
                 parameters.trim().strip_prefix("q=").map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            // `q=0` means "not acceptable", so it never beats the 0 at the start.
             if quality > best.map_or(0.0, |(quality, _)| quality) {
                 best = Some((quality, language));
             }

@@ -3,6 +3,7 @@
 //! They depend on the standard library and a few crates, and not on the database, the web or the clock: a
 //! rule that needs today's date takes it as an argument.
 
+mod dashboard_stats;
 mod email;
 mod from_text;
 mod ids;
@@ -17,6 +18,7 @@ pub mod spreadsheet;
 pub mod text;
 mod user;
 
+pub use dashboard_stats::DashboardStats;
 pub use email::{Email, EmailError};
 pub use from_text::{FromText, text_error};
 pub use ids::{BulkJobId, GroupId, SessionId, UserId, number};

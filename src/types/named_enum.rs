@@ -1,7 +1,5 @@
-//! Macros for enums whose variants have stored names, so that a variant and its name are one line.
-//!
-//! They replace three lists that had to agree: the variants, `ALL` and `as_str`. They do not derive
-//! serialization; an enum that needs it names the derive itself.
+//! Macros for enums whose variants have names, so that a variant and its name are one line
+//! (docs/decisions/0023). They do not derive serialization; an enum that needs it names the derive itself.
 
 /// Declares an enum with a name for each variant: `ALL` and `as_str` come from the one list.
 macro_rules! named_enum {

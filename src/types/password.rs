@@ -8,10 +8,7 @@ use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// The text of a password field, in Unicode normal form C.
-///
-/// The normal form makes é typed on one keyboard equal to é typed on another (NIST SP 800-63B-4,
-/// 3.1.1.2). Nothing else is touched: spaces at the ends belong to the password.
+/// The text of a password field, in Unicode normal form C. Spaces at the ends belong to it.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
@@ -32,6 +29,7 @@ impl Password {
         if typed.is_empty() {
             return Err(PasswordError::Missing);
         }
+        // So that é typed on one keyboard equals é typed on another (NIST SP 800-63B-4, 3.1.1.2).
         Ok(Self(Zeroizing::new(typed.nfc().collect())))
     }
 

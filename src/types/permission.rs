@@ -34,6 +34,7 @@ impl Permission {
 }
 
 /// A set of permissions.
+// The database stores names, so a new variant may change the bits.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Permissions(u16);
 

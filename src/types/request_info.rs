@@ -1,11 +1,11 @@
-//! What the network tells about a request: client address, user agent, request id.
+//! Where a request came from: client address, user agent, request id.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The longest user agent that is kept, in characters; real ones have at most a few hundred.
 const MAX_USER_AGENT: usize = 300;
 
-/// The origin of a request, for rate limits, the audit log and the list of sessions.
+/// Where a request came from, for rate limits, the audit log and the list of sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestInfo {
     /// The client's address; `None` for the command line.
@@ -53,6 +53,7 @@ impl RequestInfo {
         let printable = user_agent.chars().filter(|char| !char.is_control());
         let user_agent = printable.take(MAX_USER_AGENT).collect();
         Self {
+            // `::ffff:192.0.2.1` and `192.0.2.1` are one client.
             address: address.map(|address| address.to_canonical()),
             user_agent,
             request_id,
@@ -92,13 +93,13 @@ impl RequestInfo {
     }
 }
 
-/// Returns the network within which one subscriber can easily vary the address: an IPv4 address
-/// alone, or an IPv6 /64, the smallest network that a provider assigns (RFC 6177).
+/// Returns the network within which one subscriber can easily vary the address.
 #[must_use]
 pub fn client_network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => {
+            // A /64 is the smallest network that a provider assigns (RFC 6177).
             let [a, b, c, d, ..] = address.segments();
             Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
         }

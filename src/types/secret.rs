@@ -1,6 +1,5 @@
-//! The two sides of a secret: the one that is given out once, and the one that is stored.
-//!
-//! The first can be turned into the second (`crypto::hash_secret`), and never back.
+//! The two forms of a secret: the text that is given out once, and the hash that is stored.
+//! `crypto::hash_secret` turns the first into the second.
 
 use std::fmt;
 
@@ -30,7 +29,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The stored side of a [`Secret`]: its SHA-256, in hexadecimal.
+/// The stored form of a [`Secret`]: its SHA-256, in hexadecimal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HashedSecret(pub(crate) String);
 

@@ -1,13 +1,13 @@
 //! Cells of spreadsheets: keeps a program that opens an export from computing what a user typed.
 //!
-//! Knows one cell. Rows, delimiters and encodings are elsewhere.
+//! Knows one cell, and neither rows nor encodings; `web::csv` does.
 
 /// First characters of a formula. Spreadsheets in East Asia accept the full-width ones.
 const SIGNS: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'];
 
-/// Returns whether a spreadsheet would compute this text as a formula. Leading apostrophes are
-/// skipped, so that [`unescape`] removes exactly the one that [`escape`] added.
+/// Returns whether a spreadsheet would compute this text as a formula.
 fn is_formula(text: &str) -> bool {
+    // Without leading apostrophes, so that `unescape` removes exactly the one that `escape` added.
     text.trim_start_matches('\'').starts_with(SIGNS)
 }
 

@@ -21,6 +21,7 @@ pub fn nfc(text: &str) -> Cow<'_, str> {
 /// its ends.
 #[must_use]
 pub fn normalized(typed: &str) -> Cow<'_, str> {
+    // Inside it stays: emoji are joined by invisible characters.
     nfc(typed.trim_matches(|char: char| {
         char.is_whitespace() || (is_invisible(char) && !is_selector(char))
     }))

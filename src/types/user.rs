@@ -1,4 +1,4 @@
-//! The snapshot of a user that a signed-in request carries.
+//! The user of a signed-in request.
 
 use time::OffsetDateTime;
 

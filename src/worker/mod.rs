@@ -1,6 +1,6 @@
 //! The background worker: e-mails, bulk jobs, signing keys and clean-up.
 //!
-//! Four loops, each in a task of its own, so that a slow mail server does not delay the others.
+//! Each has a loop in a task of its own, so that a slow mail server does not delay the others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,40 +19,39 @@ use crate::flows::admin::bulk_jobs::BatchFailed;
 use crate::flows::system::email_delivery::EmailSender;
 use crate::types::BulkJobId;
 
-/// How soon an e-mail leaves that was just written. Looking costs one cheap query.
+/// How often the outbox is checked; each check is one cheap query.
 const MAIL_EVERY: Duration = Duration::from_secs(1);
 
-/// How soon a bulk job goes on that was just ordered, or that another node has left.
+/// How often bulk jobs are checked: for a new one, and for one whose node has stopped.
 const BULK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long one of which a batch has failed is left alone at most; others are done meanwhile.
+/// How long a job of which a batch failed is postponed at most; other jobs run meanwhile.
 const MAX_BULK_DELAY: Duration = Duration::from_mins(1);
 
-/// How often there is something to throw away.
+/// How often expired data is deleted.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
-/// How soon this node knows a key that another one has made. Looking costs one cheap query.
+/// How soon this node knows a key that another one has created; each check is one cheap query.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
-/// Room for requests between two batches.
+/// The pause between two batches, in which requests can write: SQLite has one writer.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Accounts that leave in one go.
+/// The number of accounts that are deleted between two pauses.
 const DELETION_BATCH: u64 = 50;
 
-/// How long a server that stops waits for e-mails that are on the wire. Most take less; one that is
-/// cut off is sent once its claim is over.
+/// How long a stopping server waits for e-mails that are on the wire. Most take less; one that is
+/// cut off is sent again once its claim has expired.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
-/// Sends e-mails and sweeps while the application runs. When it stops, the last e-mails are waited for
-/// before requests are: Rocket leaves no later moment.
+/// Sends e-mails, runs bulk jobs and sweeps while the application runs.
 #[derive(Debug, Clone, Default)]
 pub struct Worker {
     mail_task: Arc<Mutex<Option<MailTask>>>,
     is_waited_for: bool,
 }
 
-/// What is running.
+/// The running mail loop and its sender.
 #[derive(Debug)]
 struct MailTask {
     sender: Arc<EmailSender>,
@@ -60,21 +59,21 @@ struct MailTask {
 }
 
 impl Worker {
-    /// A worker for whoever calls [`finish`](Self::finish) when the application has stopped; then nobody
-    /// who comes while it stops waits for an e-mail.
+    /// Returns a worker whose last e-mails are awaited by [`finish`](Self::finish) after the
+    /// application has stopped, instead of before.
     #[must_use]
     pub fn awaited() -> Self {
         Self { is_waited_for: true, ..Self::default() }
     }
 
-    /// Begins no more e-mails.
+    /// Stops sending; e-mails on the wire are finished.
     pub fn stop_sending(&self) {
         if let Some(mail_task) = &*self.mail_task() {
             mail_task.sender.stop();
         }
     }
 
-    /// Waits for the e-mails that are on the wire, not for long.
+    /// Waits for the e-mails that are on the wire, for a few seconds at most.
     pub async fn finish(&self) {
         let Some(MailTask { mut mail, sender }) = self.mail_task().take() else { return };
         sender.stop();
@@ -107,6 +106,8 @@ impl Fairing for Worker {
 
     async fn on_shutdown(&self, _: &Rocket<Orbit>) {
         self.stop_sending();
+        // Under Rocket's own server there is no later moment to wait in. Requests wait meanwhile,
+        // which an awaited worker spares them.
         if !self.is_waited_for {
             self.finish().await;
         }
@@ -115,6 +116,7 @@ impl Fairing for Worker {
 
 fn every(period: Duration) -> Interval {
     let mut ticks = interval_at(Instant::now() + period, period);
+    // After a slow turn the next one is a whole period away; missed turns are not made up for.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
@@ -130,7 +132,7 @@ async fn mail(sender: Arc<EmailSender>, mut shutdown: Shutdown) {
     }
 }
 
-/// Every e-mail that is due, batch by batch.
+/// Sends every e-mail that is due, batch by batch.
 async fn send(sender: &EmailSender) {
     loop {
         match sender.send_batch().await {
@@ -144,8 +146,7 @@ async fn send(sender: &EmailSender) {
     }
 }
 
-/// Does what staff ordered to be done to many accounts, until the server stops. A batch that is cut off
-/// has not happened.
+/// Runs bulk jobs until the server stops.
 async fn process_bulk_jobs(ctx: Context, mut shutdown: Shutdown) {
     let mut ticks = every(BULK_EVERY);
     let mut postponed = Postponed::default();
@@ -155,24 +156,25 @@ async fn process_bulk_jobs(ctx: Context, mut shutdown: Shutdown) {
             run_due_jobs(&ctx, &mut postponed).await;
         }
     };
+    // A batch is one transaction, so one that is cut off has not happened.
     select! {
         () = &mut shutdown => {}
         () = working => {}
     }
 }
 
-/// Does everything that staff ordered to be done to many accounts, batch by batch.
+/// Runs every bulk job that is due, batch by batch.
 #[cfg(feature = "testing")]
 pub async fn run_bulk_jobs(ctx: &Context) {
     run_due_jobs(ctx, &mut Postponed::default()).await;
 }
 
-/// Those of which a batch has failed, until when each waits, and how long it waits the next time.
+/// The jobs of which a batch failed: until when each is postponed, and for how long the next time.
 #[derive(Default)]
 struct Postponed(HashMap<BulkJobId, (Instant, Duration)>);
 
 impl Postponed {
-    /// Those that are not tried yet.
+    /// Returns the jobs that are still postponed.
     fn waiting(&self) -> Vec<BulkJobId> {
         let now = Instant::now();
         let waiting = self.0.iter().filter(|(_, (until, _))| *until > now);
@@ -180,24 +182,26 @@ impl Postponed {
     }
 
     fn postpone(&mut self, id: BulkJobId) {
-        // Who has done well for so long begins anew.
+        // A job that has not failed for so long begins with the shortest delay again.
         self.0.retain(|_, (until, _)| until.elapsed() < MAX_BULK_DELAY);
         let (_, wait) = self.0.remove(&id).unwrap_or((Instant::now(), BULK_EVERY));
         self.0.insert(id, (Instant::now() + wait, (wait * 2).min(MAX_BULK_DELAY)));
     }
 }
 
-/// Does batches until there is nothing left to be done but what has failed a moment ago. A batch that
-/// fails is done again later, and what others have ordered is done meanwhile.
+/// Runs batches until no job is left but those that have just failed. A job whose batch fails is
+/// postponed, so that it does not block the others.
 async fn run_due_jobs(ctx: &Context, postponed: &mut Postponed) {
     loop {
         match flows::admin::bulk_jobs::run_next_batch(ctx, &postponed.waiting()).await {
+            // A long job must not keep this thread from requests.
             Ok(true) => tokio::task::yield_now().await,
             Ok(false) => return,
             Err(BatchFailed { of: Some(id), error }) => {
                 tracing::error!(%error, bulk_job.id = id.0, "a batch failed; it is done again later");
                 postponed.postpone(id);
             }
+            // No job was claimed, so there is none to postpone: the database failed.
             Err(BatchFailed { of: None, error }) => {
                 tracing::error!(%error, "nothing could be done in bulk; it is tried again");
                 return;
@@ -206,7 +210,7 @@ async fn run_due_jobs(ctx: &Context, postponed: &mut Postponed) {
     }
 }
 
-/// Sweeps until the server stops. A batch that is cut off has not happened.
+/// Sweeps until the server stops.
 async fn sweep(ctx: Context, mut shutdown: Shutdown) {
     let mut ticks = every(SWEEP_EVERY);
     let sweeping = async {
@@ -215,13 +219,14 @@ async fn sweep(ctx: Context, mut shutdown: Shutdown) {
             sweep_all(&ctx).await;
         }
     };
+    // A batch is one transaction, so one that is cut off has not happened.
     select! {
         () = &mut shutdown => {}
         () = sweeping => {}
     }
 }
 
-/// Looks after the signing keys until the server stops.
+/// Loads and replaces signing keys until the server stops.
 async fn maintain_keys(ctx: Context, mut shutdown: Shutdown) {
     let mut ticks = every(KEYS_EVERY);
     loop {
@@ -236,7 +241,7 @@ async fn maintain_keys(ctx: Context, mut shutdown: Shutdown) {
     }
 }
 
-/// Throws away everything that nobody needs any more, batch by batch.
+/// Deletes all expired data, batch by batch.
 pub async fn sweep_all(ctx: &Context) {
     let swept: Result<(), DbError> = async {
         while flows::system::cleanup::sweep(ctx).await? {
@@ -245,7 +250,7 @@ pub async fn sweep_all(ctx: &Context) {
         while flows::system::cleanup::end_suspensions(ctx).await? {
             sleep(PAUSE).await;
         }
-        // Some of those whose time has come may have to stay, so a short batch is not the last.
+        // Some of the accounts that are due may have to stay, so a short batch may not be the last.
         while flows::account::account_deletion::delete_due(ctx, DELETION_BATCH).await? > 0 {
             sleep(PAUSE).await;
         }

@@ -42,15 +42,15 @@ const BEGINS: &str = "
     return !wrong || document.activeElement === wrong;
 ";
 
-async fn is_world_readable(person: &User<'_>, page: &str, faults: &mut Vec<String>) {
-    if person.runs(BEGINS, Value::Null).await != json!(true) {
+async fn is_world_readable(user: &User<'_>, page: &str, faults: &mut Vec<String>) {
+    if user.runs(BEGINS, Value::Null).await != json!(true) {
         faults.push(format!("{page}: the focus is not where it is explained"));
     }
     for theme in ["light", "dark"] {
-        person.prefers(theme).await;
+        user.prefers(theme).await;
         for width in [1280, 320] {
-            person.has_a_window_of(width).await;
-            let found = person.runs_to_the_end(LOOK).await;
+            user.has_a_window_of(width).await;
+            let found = user.runs_to_the_end(LOOK).await;
             if found != json!([]) {
                 faults.push(format!("{page}, {theme}, {width}: {found}"));
             }
@@ -58,8 +58,8 @@ async fn is_world_readable(person: &User<'_>, page: &str, faults: &mut Vec<Strin
     }
     // The narrow window has one column; the other is a common one, zoomed to 200 % (WCAG 1.4.4).
     for (width, scale, has_one_column) in [(320, 1, true), (640, 2, false)] {
-        person.has_a_window((width, 800), scale).await;
-        let found = person.runs(HOLD, json!(has_one_column)).await;
+        user.has_a_window((width, 800), scale).await;
+        let found = user.runs(HOLD, json!(has_one_column)).await;
         if found != json!([]) {
             faults.push(format!("{page}, {width}: {found}"));
         }
@@ -73,9 +73,9 @@ fn nothing_is_found(language: &'static str) {
     let axe = std::fs::read_to_string(requirement::axe()).expect("a script");
     run_test(true, async |env| {
         let mut faults = Vec::new();
-        walk(env, language, async |person, page| {
-            person.runs(&axe, Value::Null).await;
-            is_world_readable(person, page, &mut faults).await;
+        walk(env, language, async |user, page| {
+            user.runs(&axe, Value::Null).await;
+            is_world_readable(user, page, &mut faults).await;
         })
         .await;
         assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -83,12 +83,12 @@ fn nothing_is_found(language: &'static str) {
 }
 
 #[test]
-fn every_page_is_for_everybody_in_english() {
+fn every_page_is_accessible_in_english() {
     nothing_is_found("en");
 }
 
 #[test]
-fn every_page_is_for_everybody_in_korean() {
+fn every_page_is_accessible_in_korean() {
     nothing_is_found("ko");
 }
 

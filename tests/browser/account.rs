@@ -3,7 +3,7 @@
 use crate::support::{GOOD, Site, TestEnv, eventually, with_and_without_scripts};
 
 #[with_and_without_scripts]
-async fn somebody_joins_and_my_page_greets_them(env: TestEnv) {
+async fn a_user_signs_up_and_my_page_greets_them(env: TestEnv) {
     let site = Site::opens();
     let ada = env.visitor(&site).await;
 
@@ -27,7 +27,7 @@ async fn scripts_run_only_where_they_may(env: TestEnv) {
 }
 
 #[with_and_without_scripts]
-async fn a_wrong_password_is_told_and_the_address_stays(env: TestEnv) {
+async fn a_wrong_password_is_reported_and_the_address_stays(env: TestEnv) {
     let site = Site::opens();
     let ada = env.visitor(&site).await;
     ada.signs_up("ada@example.com").await;
@@ -44,7 +44,7 @@ async fn a_wrong_password_is_told_and_the_address_stays(env: TestEnv) {
 }
 
 #[with_and_without_scripts]
-async fn somebody_arrives_where_they_were_going(env: TestEnv) {
+async fn a_user_arrives_where_they_were_going(env: TestEnv) {
     let site = Site::opens();
     let ada = env.visitor(&site).await;
     ada.signs_up("ada@example.com").await;
@@ -76,7 +76,7 @@ async fn a_language_is_chosen_with_a_button_and_kept(env: TestEnv) {
 }
 
 #[with_and_without_scripts]
-async fn nobody_notices_that_the_access_token_ran_out(env: TestEnv) {
+async fn an_expired_access_token_goes_unnoticed(env: TestEnv) {
     let site = Site::with(&[("ROCKET_ACCESS_TOKEN_LIFETIME", "1s")]);
     let ada = env.visitor(&site).await;
     ada.signs_up("ada@example.com").await;

@@ -5,17 +5,17 @@ use thirtyfour::Key;
 use crate::support::{GOOD, Site, TestEnv, User, with_and_without_scripts};
 
 /// Goes to fields by tab and types, then to the button and presses it.
-async fn fills(person: &User<'_>, fields: &[(&str, &str)], action: &str) {
+async fn fills(user: &User<'_>, fields: &[(&str, &str)], action: &str) {
     for (field, text) in fields {
-        person.tabs_to(&format!("main [name={field}]")).await;
-        person.presses(*text).await;
+        user.tabs_to(&format!("main [name={field}]")).await;
+        user.presses(*text).await;
     }
-    person.tabs_to(&format!("main form[action='{action}'] button:not([type=button])")).await;
-    person.presses(Key::Space).await;
+    user.tabs_to(&format!("main form[action='{action}'] button:not([type=button])")).await;
+    user.presses(Key::Space).await;
 }
 
 #[with_and_without_scripts]
-async fn somebody_joins_logs_out_and_in_by_keyboard(env: TestEnv) {
+async fn a_user_signs_up_logs_out_and_in_by_keyboard(env: TestEnv) {
     let site = Site::opens();
     let ada = env.visitor(&site).await;
     ada.opens("/").await;
@@ -55,7 +55,7 @@ async fn the_first_stop_leads_past_the_header(env: TestEnv) {
 }
 
 #[with_and_without_scripts]
-async fn an_administrator_finds_somebody_by_keyboard(env: TestEnv) {
+async fn an_administrator_finds_a_user_by_keyboard(env: TestEnv) {
     let site = Site::opens();
     let root = env.visitor(&site).await;
     root.logs_in("root@example.com").await;

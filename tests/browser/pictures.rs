@@ -20,7 +20,7 @@ const ADA: &str = "ada@example.com";
 const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 \
     (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
 
-const PEOPLE: [(&str, &str); 9] = [
+const USERS: [(&str, &str); 9] = [
     ("grace@example.com", "Grace Hopper"),
     ("jiwoo@example.com", "김지우"),
     ("katherine@example.com", "Katherine Johnson"),
@@ -32,11 +32,11 @@ const PEOPLE: [(&str, &str); 9] = [
     ("radia@example.com", "Radia Perlman"),
 ];
 
-async fn is_taken(person: &User<'_>, name: &str, window: (u32, u32)) {
-    person.prefers("light").await;
-    person.hides_scrollbars().await;
-    person.has_a_window(window, 1).await;
-    let picture = with_a_palette(&person.picture().await);
+async fn is_taken(user: &User<'_>, name: &str, window: (u32, u32)) {
+    user.prefers("light").await;
+    user.hides_scrollbars().await;
+    user.has_a_window(window, 1).await;
+    let picture = with_a_palette(&user.picture().await);
     assert!(picture.len() <= MOST_BYTES, "{name} has {} bytes", picture.len());
     if environment("DAEMUN_SCREENSHOTS").is_some_and(|wanted| wanted == "docs") {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
@@ -90,7 +90,7 @@ async fn at_the_desk(env: TestEnv, site: &Site) {
     root.logs_in("root@example.com").await;
     root.opens("/admin/users/import").await;
     let mut list = String::from("email,name\n");
-    for (email, name) in PEOPLE {
+    for (email, name) in USERS {
         let _ = writeln!(list, "{email},{name}");
     }
     root.uploads("file", &site.keeps("admin.users.csv", &list)).await;

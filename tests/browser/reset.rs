@@ -26,7 +26,7 @@ async fn a_forgotten_password_is_replaced_by_the_emails_link(env: TestEnv) {
 }
 
 #[with_and_without_scripts]
-async fn an_address_is_proved_with_one_button(env: TestEnv) {
+async fn an_address_is_verified_with_one_button(env: TestEnv) {
     let site = Site::opens();
     let ada = env.visitor(&site).await;
     ada.signs_up("ada@example.com").await;

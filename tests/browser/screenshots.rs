@@ -25,8 +25,8 @@ fn file(place: usize, page: &str) -> String {
     format!("{place:03}-{}.png", if words.is_empty() { "home".into() } else { words.join("-") })
 }
 
-async fn is_taken(person: &User<'_>, path: &Path) {
-    let picture = person.whole_picture().await;
+async fn is_taken(user: &User<'_>, path: &Path) {
+    let picture = user.whole_picture().await;
     assert!(picture.starts_with(PNG), "{}", path.display());
     std::fs::write(path, picture).expect("a file");
 }
@@ -34,16 +34,16 @@ async fn is_taken(person: &User<'_>, path: &Path) {
 fn everything_is_taken(language: &'static str, themes: &[&str], widths: &[u32]) {
     run_test(true, async |env| {
         let mut place = 0;
-        walk(env, language, async |person, page| {
+        walk(env, language, async |user, page| {
             place += 1;
-            person.hides_scrollbars().await;
+            user.hides_scrollbars().await;
             for theme in themes {
-                person.prefers(theme).await;
+                user.prefers(theme).await;
                 for width in widths {
-                    person.has_a_window_of(*width).await;
+                    user.has_a_window_of(*width).await;
                     let folder = folder().join(format!("{language}-{theme}-{width}"));
                     std::fs::create_dir_all(&folder).expect("a folder");
-                    is_taken(person, &folder.join(file(place, page))).await;
+                    is_taken(user, &folder.join(file(place, page))).await;
                 }
             }
         })

@@ -1,4 +1,4 @@
-//! One person in two browsers.
+//! One user in two browsers.
 
 use crate::support::{Site, TestEnv, eventually, with_and_without_scripts};
 

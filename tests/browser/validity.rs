@@ -1,4 +1,4 @@
-//! Every page, as it is sent and as it is shown, is HTML to the letter: the standard's own checker
+//! Every page, as it is sent and as it is shown, is valid HTML: the standard's own checker
 //! says so.
 
 use std::path::Path;
@@ -25,15 +25,14 @@ fn every_page_is_valid() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut names = Vec::new();
         let mut site = String::new();
-        walk(env, "ko", async |person, page| {
+        walk(env, "ko", async |user, page| {
             // On the first page of a site its own policy still forbids what is asked here.
-            if site != person.origin() {
-                site = person.origin();
-                person.may_ask().await;
-                person.opens(page).await;
+            if site != user.origin() {
+                site = user.origin();
+                user.may_ask().await;
+                user.opens(page).await;
             }
-            for (how, source) in [("sent", person.source().await), ("shown", person.shown().await)]
-            {
+            for (how, source) in [("sent", user.source().await), ("shown", user.shown().await)] {
                 let file = folder.path().join(format!("{}.html", names.len()));
                 std::fs::write(file, source).expect("a file");
                 names.push(format!("{page}, as {how}"));

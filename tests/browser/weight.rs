@@ -37,11 +37,11 @@ fn is_light(page: &str, origin: &str, fetched: &[Fetched]) {
 #[test]
 fn every_page_is_light() {
     run_test(true, async |env| {
-        walk(env, "ko", async |person, page| {
-            let fetched = person.runs(FETCHED, Value::Null).await;
+        walk(env, "ko", async |user, page| {
+            let fetched = user.runs(FETCHED, Value::Null).await;
             let fetched: Vec<Fetched> = serde_json::from_value(fetched).expect("what was fetched");
-            is_light(page, &person.origin(), &fetched);
-            person.remembers_nothing().await;
+            is_light(page, &user.origin(), &fetched);
+            user.remembers_nothing().await;
         })
         .await;
     });

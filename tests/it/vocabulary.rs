@@ -11,7 +11,7 @@ const WORDS: &[(&str, &str, usize)] = &[
     ("deed", "bulk job, or admin action", 0),
     ("deeds", "bulk jobs, or admin actions", 0),
     ("befores", "snapshots", 0),
-    ("newcomer", "new account, imported user or pending social sign-up", 2),
+    ("newcomer", "new account, imported user or pending social sign-up", 0),
     ("newcomers", "new accounts", 0),
     ("courier", "e-mail sender", 0),
     ("dance", "social log-in", 0),
@@ -28,13 +28,13 @@ const WORDS: &[(&str, &str, usize)] = &[
     ("trail", "audit log", 3),
     ("complaint", "error", 0),
     ("complaints", "form errors", 0),
-    ("letter", "e-mail, or character", 6),
+    ("letter", "e-mail, or character", 4),
     ("letters", "e-mails, or characters", 18),
-    ("whoever", "the user, the client or the owner", 10),
-    ("whom", "the user, or another sentence", 7),
-    ("nobody", "no user, no client or another sentence", 35),
-    ("somebody", "a user, another user or a visitor", 13),
-    ("everybody", "every user", 12),
+    ("whoever", "the user, the client or the owner", 8),
+    ("whom", "the user, or another sentence", 4),
+    ("nobody", "no user, no client or another sentence", 23),
+    ("somebody", "a user, another user or a visitor", 8),
+    ("everybody", "every user", 5),
 ];
 
 /// Files that must name the words: this one, and migrations that rename what was called so.

@@ -1,8 +1,7 @@
-//! Which kinds of password hashes are stored, and so what the check of a wrong password must cost
-//! everywhere.
+//! Finds which kinds of password hashes are stored, and so what the check of a wrong password must cost.
 //!
-//! Two indexes answer this, so nothing is cached: an import takes effect at once on every node, and so
-//! does the log-in that replaces the last imported hash.
+//! Caches nothing, because two indexes answer this: an import takes effect at once on every node, and
+//! so does the log-in that replaces the last imported hash.
 
 mod store;
 
@@ -33,6 +32,7 @@ pub async fn hash_kinds(ctx: &Context) -> Result<HashKinds, HashKindsError> {
         return Ok(find_kinds);
     }
     let limit = ctx.hasher.compute_limit().await?;
+    // The most iterations may be too many to compute; then the most that are not count.
     let find_kinds = if limit.allows_iterations(&find_kinds) {
         find_kinds
     } else {

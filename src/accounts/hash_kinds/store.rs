@@ -4,7 +4,8 @@ use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
 use crate::db::{Db, DbError};
 
-/// The expressions of the indexes on SQLite: the iterations of PBKDF2, and the cost of argon2.
+/// The expressions of the indexes on SQLite: the iterations of PBKDF2, and the cost of argon2. A query
+/// uses an index only if its expression is spelled exactly as in the migration.
 const ON_SQLITE: [&str; 2] = [
     "CAST(substr(password_hash, 15) AS INTEGER)",
     "substr(password_hash, 16, instr(substr(password_hash, 16), '$') - 1)",
@@ -17,7 +18,7 @@ const ON_POSTGRES: [&str; 2] = [
 ];
 
 /// Returns the most iterations of PBKDF2 that do not exceed `max_iterations`, 0 for none, and up to
-/// `max_costs` costs of argon2. Each cost takes one step in the index, however many accounts have it.
+/// `max_costs` costs of argon2.
 pub(super) async fn find_kinds(
     db: &Db,
     max_iterations: u64,
@@ -30,7 +31,8 @@ pub(super) async fn find_kinds(
         _ => ON_POSTGRES,
     };
     let argon2 = "FROM users WHERE substr(password_hash, 1, 15) = '$argon2id$v=19$'";
-    // `step` limits the number of steps, whatever the costs are.
+    // Not DISTINCT, which reads every entry: the recursion jumps in the index from one cost to the next,
+    // however many accounts have it. `step` bounds the number of jumps.
     let sql = format!(
         "WITH RECURSIVE costs (cost, step) AS ( \
          SELECT (SELECT MIN({cost}) {argon2}), 1 UNION ALL \

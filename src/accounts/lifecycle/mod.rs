@@ -1,7 +1,7 @@
-//! Whether an account may be used: deactivation, suspension, and deletion after a grace period.
+//! Changes whether an account may be used: deactivation, suspension, and deletion after a grace period.
 //!
-//! The last active superuser can be neither deactivated nor deleted; a condition in each statement sees to
-//! that.
+//! The last active superuser can be neither deactivated nor deleted; a condition in each statement
+//! ensures that.
 
 mod store;
 
@@ -42,13 +42,14 @@ pub struct AccountSnapshot {
     pub deletes_at: Option<OffsetDateTime>,
 }
 
-/// Activates an account whose suspension is over. Returns `false` when it is not over, or when the account
-/// was not suspended. One conditional statement decides, so of several attempts one succeeds.
+/// Activates an account whose suspension is over. Returns `false` when it is not over, or when the
+/// account was not suspended.
 pub async fn end_suspension(
     transaction: &Transaction,
     id: UserId,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    // One conditional statement decides, so of several attempts one succeeds and writes the event.
     if !store::end_suspension(transaction, id, now).await? {
         return Ok(false);
     }
@@ -60,13 +61,13 @@ pub async fn end_suspension(
     Ok(true)
 }
 
-/// Schedules the deletion of an account. Returns `false` for the last active superuser, also when two of
-/// them ask at once.
+/// Schedules the deletion of an account. Returns `false` for the last active superuser.
 pub async fn schedule_deletion(
     transaction: &Transaction,
     id: UserId,
     at: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    // Of the last two superusers who ask at once, the second must see the first one's deletion.
     lock_superusers(transaction).await?;
     store::update_deletes_at(transaction, id, at).await
 }

@@ -14,13 +14,14 @@ use crate::db::entity::user::Column;
 use crate::db::{Db, DbError, Invalidate, Transaction};
 use crate::types::UserId;
 
-/// Locks the rows of all superusers, always in one order. Call it before an account is locked that will be
-/// deactivated or deleted, so that no other transaction changes who is a superuser until this one ends.
+/// Locks the rows of all superusers, so that no other transaction changes who is one until this one
+/// ends. Call it before locking an account that will be deactivated or deleted.
 pub async fn lock_superusers(transaction: &Transaction) -> Result<(), DbError> {
     let _: Vec<i64> = user::Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(Column::IsSuperuser.eq(true))
+        // Always in one order, or two transactions could each hold a row that the other needs.
         .order_by(Column::Id, Order::Asc)
         .lock(LockType::Update)
         .into_tuple()
@@ -94,6 +95,7 @@ pub async fn restore(
         .col_expr(Column::InactiveReason, Expr::value(before.reason.as_str()))
         .col_expr(Column::InactiveUntil, Expr::value(before.until.map(to_micros)))
         .col_expr(Column::DeletesAt, Expr::value(before.deletes_at.map(to_micros)))
+        // Staff may have saved the account since; their change is newer than the snapshot.
         .filter(Column::Version.eq(before.version))
         .exec(transaction.connection())
         .await?;
@@ -111,6 +113,7 @@ pub(super) async fn end_suspension(
         .col_expr(Column::InactiveReason, Expr::value(""))
         .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
         .filter(Column::IsActive.eq(false))
+        // An account that staff deleted stays inactive, also when an earlier suspension would be over.
         .filter(Column::DeletesAt.is_null())
         .filter(Column::InactiveUntil.lte(to_micros(now)))
         .exec(transaction.connection())
@@ -175,6 +178,7 @@ pub(super) async fn list_unverified(
 /// Deletes a locked account with its sessions and links. Returns `false` for the last active superuser.
 pub async fn delete(transaction: &Transaction, id: UserId) -> Result<bool, DbError> {
     transaction.after_commit(Invalidate::User(id));
+    // Sessions and links go by their foreign keys (ON DELETE CASCADE).
     let done = user::Entity::delete_many()
         .filter(Column::Id.eq(id.0))
         .filter(is_not_last_superuser(id))

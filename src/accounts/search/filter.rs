@@ -51,10 +51,12 @@ impl SearchTerms {
     /// Splits a query into its terms. Returns `None` when it is longer than [`MAX_QUERY`].
     #[must_use]
     pub fn parse(query: &str) -> Option<Self> {
+        // `take`, so that a long text is not counted to its end.
         if query.trim().chars().take(MAX_QUERY + 1).count() > MAX_QUERY {
             return None;
         }
         let mut terms: Vec<String> = Vec::new();
+        // Control characters separate too: PostgreSQL refuses text with a NUL.
         for term in query.split(|char: char| char.is_whitespace() || char.is_control()) {
             // In the form in which names and addresses are stored.
             let term = Email::stored_spelling(&text::normalized(term));
@@ -65,8 +67,9 @@ impl SearchTerms {
         Some(Self(terms))
     }
 
-    /// Returns the terms that have an index, which consists of trigrams.
+    /// Returns the terms that the index can find.
     pub(super) fn indexed(&self) -> Vec<&str> {
+        // The index consists of trigrams, so shorter terms are not in it.
         let is_long = |term: &&str| term.chars().nth(2).is_some();
         self.0.iter().map(String::as_str).filter(is_long).collect()
     }
@@ -75,10 +78,8 @@ impl SearchTerms {
 /// Why a text is not a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ConditionError {
-    /// Neither `true` nor `false`.
     #[error("neither true nor false")]
     NotBool,
-    /// Not a number.
     #[error("not a number")]
     NotNumber,
     /// Not a date in the form YYYY-MM-DD.

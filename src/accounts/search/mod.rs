@@ -1,18 +1,16 @@
 //! Finding users among many: filters, an order, and a page from a cursor on.
 //!
 //! A search starts from its narrowest condition, which has an index, and examines at most
-//! [`SearchBounds::candidates`] of the users to whom the index points. If there are fewer, they are all
+//! [`SearchBounds::candidates`] of the users that the index names. If there are fewer, they are all
 //! examined, counted exactly and sorted. If there are more, users are read in the requested order until a
 //! page is full, through a window of [`SearchBounds::window`] rows; the next page continues at the end of
-//! the window. Where sorting is possible but takes a while, a page is tried through a window first. So no
-//! search costs more than its bounds, however many users there are. An unfiltered list needs none of
-//! this: the order has an index.
+//! the window. So no search costs more than its bounds, however many users there are.
 //!
 //! Terms are compared without regard to case, as far as the engine can. SQLite knows the pairs of upper and
-//! lower case of all scripts, one letter to one; PostgreSQL what `lower()` knows under the database's
+//! lower case of all scripts, one character to one; PostgreSQL what `lower()` knows under the database's
 //! locale: with locale `C` only A to Z, and its index then holds only A to Z and digits too, so that other
 //! scripts are found, but slowly. "strasse" does not find a name with "ß", nor "e" one with "é". Terms of
-//! one or two letters have no index.
+//! one or two characters have no index.
 
 mod filter;
 mod order;
@@ -27,7 +25,7 @@ pub use summary::UserSummary;
 use crate::db::{Db, DbError};
 use crate::types::UserId;
 
-/// The highest number of matches that are counted; beyond it an exact number helps no reader.
+/// How many matches are counted at most; beyond that, an exact number helps no reader.
 pub const MAX_COUNT: u64 = 10_000;
 
 /// Limits of what one search may cost.
@@ -39,10 +37,10 @@ pub struct SearchBounds {
     pub window: u64,
 }
 
-/// Some ten milliseconds of SQLite among a million people, with everything in memory; and as many
-/// candidates as are counted, so that the count is exact wherever the index alone answers.
 impl Default for SearchBounds {
     fn default() -> Self {
+        // Some ten milliseconds of SQLite among a million users, with everything in memory; and as many
+        // candidates as are counted, so that the count is exact wherever the index alone answers.
         Self { candidates: MAX_COUNT, window: 10_000 }
     }
 }
@@ -58,7 +56,6 @@ pub enum MatchCount {
     AtLeast(u64),
 }
 
-/// A page of users.
 #[derive(Debug, Clone)]
 pub struct SearchPage {
     /// The users, in order.
@@ -103,7 +100,7 @@ pub async fn count(
     Ok((count, plan))
 }
 
-/// Returns the number of candidates too.
+/// Does the same as [`count`], and returns the number of candidates too.
 async fn count_and_plan(
     db: &Db,
     filter: &UserFilter,
@@ -118,6 +115,7 @@ async fn count_and_plan(
     let count = match plan {
         _ if matches > MAX_COUNT => MatchCount::Many,
         SearchPlan::SortCandidates => MatchCount::Exactly(matches),
+        // Without a filter, every row is a match, so the count is exact.
         SearchPlan::ScanWindow if filter.is_empty() => MatchCount::Exactly(matches),
         SearchPlan::ScanWindow => MatchCount::AtLeast(matches),
     };
@@ -135,6 +133,7 @@ pub async fn list_batch(
     bounds: SearchBounds,
     at_most: u64,
 ) -> Result<SearchBatch, DbError> {
+    // One more than wanted tells whether there are more.
     let mut users = store::list(db, filter, sort, position, plan, bounds, at_most + 1).await?;
     let end = truncate_page(at_most, &mut users, sort);
     if end.is_some() {
@@ -149,11 +148,10 @@ pub async fn list_batch(
     Ok(SearchBatch { users, is_window_exhausted: end.is_some(), end })
 }
 
-/// Up to this many candidates are sorted at once, which takes a millisecond. Among more of them, a page is
-/// probably found near the position from which it is read.
+/// Up to this many candidates are sorted at once, which takes a millisecond.
 const CHEAP_SORT: u64 = 1_000;
 
-/// The window for that attempt. It costs less than sorting [`CHEAP_SORT`] candidates.
+/// The window that is tried before sorting more. It costs less than sorting [`CHEAP_SORT`] candidates.
 const NEAR_WINDOW: u64 = 1_000;
 
 /// Returns a page of users.
@@ -166,6 +164,7 @@ pub async fn list_page(
     at_most: u64,
 ) -> Result<SearchPage, DbError> {
     let (count, plan, candidates) = count_and_plan(db, filter, bounds).await?;
+    // Sorting is possible but takes a while, and a page is probably full within the first rows.
     let near = match plan {
         SearchPlan::SortCandidates if candidates > CHEAP_SORT => {
             scan_near(db, filter, sort, position, bounds, at_most).await?
@@ -177,6 +176,7 @@ pub async fn list_page(
         None => list_batch(db, filter, sort, position, plan, bounds, at_most).await?,
     };
     let (before, after) = match position {
+        // It was read backwards from the cursor.
         CursorPosition::Before(_) => {
             users.reverse();
             (end, users.last().map(|row| Cursor::of(row, sort)))
@@ -211,7 +211,6 @@ fn truncate_page(at_most: u64, users: &mut Vec<UserSummary>, sort: SortOrder) ->
     users.last().filter(|_| is_longer).map(|row| Cursor::of(row, sort))
 }
 
-/// Returns one user.
 pub async fn find(db: &Db, id: UserId) -> Result<Option<UserSummary>, DbError> {
     let filter = UserFilter { only: Some(id), ..UserFilter::default() };
     let (sort, bounds) = (SortOrder::default(), SearchBounds::default());
@@ -228,8 +227,7 @@ pub async fn find(db: &Db, id: UserId) -> Result<Option<UserSummary>, DbError> {
     Ok(rows.into_iter().next())
 }
 
-/// How many accounts are examined for the few that match before an empty list is returned: some
-/// milliseconds.
+/// How many accounts are examined before a list is returned that may be empty: some milliseconds.
 const MAX_SCANNED: i64 = 10_000;
 
 /// Returns up to `at_most` matching accounts by ID, after one and up to another, and the ID up to which all
@@ -243,6 +241,7 @@ pub async fn list_ids(
 ) -> Result<(Vec<UserId>, UserId), DbError> {
     let end = UserId(after.0.saturating_add(MAX_SCANNED).min(last.0));
     let ids = store::list_ids(db, filter, after, end, at_most).await?;
+    // A list that is full may have stopped before `end`; a shorter one has examined all up to it.
     let is_full = ids.len() as u64 >= at_most;
     let position = ids.last().copied().filter(|_| is_full).unwrap_or(end);
     Ok((ids, position))

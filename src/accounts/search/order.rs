@@ -1,4 +1,4 @@
-//! The orders of a list of users, and the cursors that mark a place in one.
+//! The orders of a list of users, and the cursors that mark a position in one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,9 +21,9 @@ pub struct SortOrder {
     pub(super) is_descending: bool,
 }
 
-/// The newest users first.
 impl Default for SortOrder {
     fn default() -> Self {
+        // The newest users first.
         Self { key: SortKey::CreatedAt, is_descending: true }
     }
 }
@@ -59,7 +59,7 @@ pub(super) enum SortValue {
     Number(i64),
 }
 
-/// A place in an order, next to a user, whether or not that user still exists.
+/// A position in an order, next to a user, whether or not that user still exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     pub(super) value: SortValue,
@@ -67,7 +67,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Returns the place of a user.
+    /// Returns the position of a user.
     #[must_use]
     pub fn of(row: &UserSummary, sort: SortOrder) -> Self {
         let value = match sort.key {
@@ -85,6 +85,7 @@ impl Cursor {
             SortValue::Text(text) => ('t', text.clone()),
             SortValue::Number(number) => ('n', number.to_string()),
         };
+        // The value last: an address may contain a space, and `parse` splits at the first two.
         URL_SAFE_NO_PAD.encode(format!("{kind} {} {value}", self.id))
     }
 
@@ -95,6 +96,7 @@ impl Cursor {
         let mut parts = text.splitn(3, ' ');
         let (kind, id, value) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
         let value = match (kind, sort.key) {
+            // Clients can write any cursor, and PostgreSQL refuses text with a NUL.
             ("t", SortKey::Email) if !value.contains('\0') => SortValue::Text(value.to_owned()),
             ("n", SortKey::CreatedAt | SortKey::LastLoginAt) => {
                 SortValue::Number(value.parse().ok()?)

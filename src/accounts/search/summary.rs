@@ -8,20 +8,16 @@ use crate::types::{Profile, UserId};
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserSummary {
-    /// The ID of the account.
     pub id: UserId,
-    /// The address.
     pub email: String,
     pub(super) email_canonical: String,
     /// What the user says about themselves.
     pub profile: Profile,
     /// Whether the account may be used.
     pub is_active: bool,
-    /// Whether the user is staff.
     pub is_staff: bool,
     /// Whether the user is a superuser.
     pub is_superuser: bool,
-    /// Whether the address is verified.
     pub is_verified: bool,
     /// When the user last logged in.
     pub last_login_at: Option<OffsetDateTime>,

@@ -40,6 +40,7 @@ async fn create(
     jar: &CookieJar<'_>,
 ) -> Result<Json<LoginResponse>, Error> {
     let credentials = credentials(&body)?;
+    // The new log-in ends the session that the browser had.
     let before = session_in_cookies(&cookies, ctx).await?;
     match flows::account::login::with_password(ctx, credentials, before, info).await {
         Ok(flows::account::login::Login { tokens, .. }) => {
@@ -52,10 +53,10 @@ async fn create(
     }
 }
 
-/// Returns one error for all failures. Where verification is mandatory it must also help users
-/// whose e-mail is still unread; and a user who signed up with a foreign address must not learn
-/// that it was free.
+/// Returns the one error for all failures.
 fn wrong_credentials(ctx: &Context) -> Error {
+    // Where verification is mandatory it must also help users whose e-mail is still unread; and a
+    // user who signed up with a foreign address must not learn that it was free.
     non_field_error(match ctx.settings.email_verification {
         EmailVerification::Mandatory => "api.login.wrong_or_unverified",
         _ => "api.login.wrong",
@@ -64,6 +65,7 @@ fn wrong_credentials(ctx: &Context) -> Error {
 
 fn credentials(body: &Body) -> Result<Credentials, Error> {
     let mut fields = FieldReader::of(body);
+    // dj-rest-auth reports a missing address as an error of the whole body.
     let (email, password) = (fields.optional_email("email"), fields.password("password"));
     let errors = fields.into_errors();
     if !errors.is_empty() {

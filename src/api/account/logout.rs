@@ -1,7 +1,4 @@
-//! Logs out.
-//!
-//! Always succeeds: whatever the credentials are, the browser's cookies are removed, and each
-//! session of which a valid token was sent is ended.
+//! Logs out: removes the browser's cookies, and ends each session of which a valid token was sent.
 
 use rocket::http::CookieJar;
 use rocket::{Route, State, post, routes};
@@ -40,6 +37,7 @@ async fn create(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<DetailResponse, Error> {
+    // Errors are not reported: a log-out always succeeds.
     let in_body = FieldReader::of(&body).optional_text("refresh");
     let shown = [in_body.as_deref(), sent.refresh];
     let named =
@@ -47,6 +45,7 @@ async fn create(
     let signed_in = who.0.map(|user| (user.session(), user.user().id));
     let mut over = Vec::new();
     for (session, user) in named.chain(signed_in) {
+        // Cookies and body usually name the same session.
         if !over.contains(&session) {
             flows::account::logout::log_out(ctx, session, user, info).await?;
             over.push(session);

@@ -84,23 +84,25 @@ impl<'r> response::Responder<'r, 'static> for DetailResponse {
     }
 }
 
-/// The response to a log-in. The refresh token is in a cookie that scripts cannot read, so it is
-/// not repeated here.
+/// The response to a log-in.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Welcome)]
 struct LoginResponse {
     access: String,
+    // Always empty, for clients that expect the key: the refresh token is in a cookie that scripts
+    // cannot read.
     refresh: &'static str,
     user: AccountUser,
 }
 
 impl LoginResponse {
-    /// Signs the browser in, unless the account was deactivated in this very moment.
+    /// Signs the browser in.
     async fn of(
         tokens: &IssuedTokens,
         jar: &CookieJar<'_>,
         ctx: &Context,
     ) -> Result<Json<Self>, Error> {
+        // The account may have been deactivated in this very moment.
         let Some(session) = sessions::find(ctx, tokens.session).await? else {
             return Err(ErrorDetail::unauthorized("user_inactive", "api.user_inactive").into());
         };

@@ -52,8 +52,7 @@ async fn create(
     Ok(DetailResponse::ok(of_mail("api.password_reset.sent", ctx.settings.delivers_mail())))
 }
 
-/// Sets the new password. The token is the last part of the link in the e-mail. It identifies its
-/// account, so the `uid` that Django's clients send is ignored.
+/// Sets the new password. The token is the last part of the link in the e-mail.
 #[post("/api/account/password/reset/confirm", data = "<body>")]
 async fn update(
     body: Body,
@@ -61,6 +60,7 @@ async fn update(
     ctx: &State<Context>,
 ) -> Result<DetailResponse, Error> {
     let mut fields = FieldReader::of(&body);
+    // It identifies its account, so the `uid` that Django's clients send is ignored.
     let token = fields.text("token");
     let password = new_password(&mut fields);
     let (Some(token), Some(password)) = (token, password) else {

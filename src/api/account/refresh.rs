@@ -49,8 +49,7 @@ struct RefreshedAccess {
     access_expiration: OffsetDateTime,
 }
 
-/// Refreshes the tokens. A token in the body wins over the cookie. A refused token removes no
-/// cookie: another tab may just have received a newer one.
+/// Refreshes the tokens. A token in the body wins over the cookie.
 #[post("/api/account/token/refresh", data = "<body>")]
 async fn create(
     body: Body,
@@ -68,11 +67,13 @@ async fn create(
     let Some(token) = in_body.as_deref().or(sent.refresh) else {
         return Err(ErrorDetail::unauthorized("token_not_valid", "api.token.missing").into());
     };
+    // A refused token removes no cookie: another tab may just have received a newer one.
     let tokens = sessions::refresh(ctx, token, info).await.map_err(refresh_error)?;
     cookies::set_tokens(jar, ctx, &tokens);
     let expires_at = tokens.access.expires_at;
     Ok(Json(RefreshedAccess {
         access: tokens.access.token.expose().to_owned(),
+        // A token's `exp` has whole seconds.
         access_expiration: expires_at.replace_nanosecond(0).unwrap_or(expires_at),
     }))
 }

@@ -129,9 +129,7 @@ async fn create(
     }
 }
 
-/// Adds what is wrong with the password, so that all errors are reported at once. That the
-/// passwords differ is reported only for an acceptable password: otherwise the user has to type
-/// another one twice anyway.
+/// Adds what is wrong with the password, so that all errors are reported at once.
 async fn all_errors(
     form: &SignupBody,
     mut errors: FieldErrors,
@@ -151,6 +149,7 @@ async fn all_errors(
             Err(error) => return signup_error(error),
         }
     }
+    // With an unacceptable password the user has to type another one twice anyway.
     if form.passwords_differ() && !errors.has_error_on("password1") {
         errors.add(NON_FIELD_ERRORS, Sentence::new("api.signup.passwords_differ"));
     }
@@ -160,7 +159,7 @@ async fn all_errors(
 fn signup_error(error: SignupError) -> Error {
     match error {
         SignupError::Closed => signup_closed(),
-        // One response for all of them, as at log-in.
+        // One response for all of them: by JSON, a suspension is not revealed.
         SignupError::EmailTaken | SignupError::Inactive(_) | SignupError::DeletionPending(_) => {
             FieldErrors::on("email", Sentence::new("api.signup.taken")).into()
         }
@@ -176,7 +175,7 @@ fn signup_error(error: SignupError) -> Error {
     }
 }
 
-/// Returns the field of a weakness: similarity concerns both passwords.
+/// Returns the field of a weakness.
 fn field_of(weakness: Weakness) -> &'static str {
     if matches!(weakness, Weakness::TooSimilar(_)) { NON_FIELD_ERRORS } else { "password1" }
 }

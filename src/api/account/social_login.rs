@@ -92,6 +92,7 @@ fn read(body: &Body) -> Result<(ProviderToken, Option<Email>), Error> {
     let mut secret = |name| fields.optional_text(name).map(Secret::new);
     let (access, id) = (secret("access_token"), secret("id_token"));
     let (code, verifier) = (secret("code"), secret("code_verifier"));
+    // Absent is fine, because most providers return one; blank is an error.
     let typed_email = body.get("email").is_some().then(|| fields.email("email")).flatten();
     let errors = fields.into_errors();
     if !errors.is_empty() {
@@ -115,6 +116,7 @@ fn social_error(error: SocialLoginError, ctx: &Context) -> Error {
             let status = Status::ServiceUnavailable;
             ErrorDetail::new(status, "provider_unavailable", detail).into()
         }
+        // The same sentence as after a wrong password, so that nothing more is revealed.
         SocialLoginError::Refused => non_field_error(match ctx.settings.email_verification {
             EmailVerification::Mandatory => "api.login.wrong_or_unverified",
             _ => "api.login.wrong",

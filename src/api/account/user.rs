@@ -69,7 +69,7 @@ async fn update(
     change(user, &body, info, ctx).await
 }
 
-/// Updates the fields that were sent; no field is required here either.
+/// Updates the fields that were sent.
 #[put("/api/account/user", data = "<body>")]
 async fn replace(
     user: Authenticated,
@@ -77,6 +77,7 @@ async fn replace(
     info: &RequestInfo,
     ctx: &State<Context>,
 ) -> Result<Json<AccountUser>, Error> {
+    // As PATCH: no field is required here either.
     change(user, &body, info, ctx).await
 }
 

@@ -46,15 +46,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![route.query(query).returns::<UserPage>(200).errors(&[400])]
 }
 
-/// How many users a page has by default.
+/// The number of users on a page, unless the client asks for another.
 const DEFAULT_PAGE_SIZE: u64 = 50;
 
-/// How many users a page may have.
+/// The largest number of users on a page.
 const MAX_PAGE_SIZE: u64 = 100;
 
-/// The query of the URL. Every field is text, so that errors can name it.
+/// The query of the URL.
 #[derive(FromForm)]
 struct ListQuery {
+    // Every field is text, so that errors can name it.
     search: QueryText,
     is_active: QueryText,
     is_staff: QueryText,
@@ -170,7 +171,7 @@ struct UserPage {
     results: Vec<UserRow>,
 }
 
-/// Lists users; without the permission to see others, only the user itself.
+/// Lists users.
 #[get("/api/users?<list_query..>")]
 async fn index(
     user: Authenticated,
@@ -179,6 +180,7 @@ async fn index(
 ) -> Result<Json<UserPage>, Error> {
     let ParsedQuery { mut filter, sort, place, at_most } = list_query.parse()?;
     let user = user.0.user();
+    // A filter and no error: every user may list what they may see, which is themselves.
     if !user.may(Permission::UsersView) {
         filter.only = Some(user.id);
     }

@@ -1,5 +1,5 @@
-//! Users as a resource. Staff see and change everybody, as far as their permissions reach; other
-//! users see only themselves, and cannot learn whether anybody else exists.
+//! Users as a resource. Staff see and change every user, as far as their permissions reach; other
+//! users see only themselves, and cannot learn whether another user exists.
 //!
 //! What staff may do to a user is decided in the use cases of the admin pages, not here.
 
@@ -123,6 +123,7 @@ async fn destroy(
     if !user.user().may(Permission::UsersDelete) {
         return Err(ErrorDetail::forbidden().into());
     }
+    // The use case refuses one's own account anyway; asking for the password first would mislead.
     if user_id != user.user().id && !guards::has_reauthenticated(ctx, &user).await? {
         return Err(ErrorDetail::reauthentication_required().into());
     }
@@ -134,11 +135,11 @@ async fn destroy(
 }
 
 /// Returns the id in a path, if it is the user's own or the user has any of these permissions.
-/// Others cannot learn whether it exists.
 fn visible_user(id: &str, by: &SignedIn, needed: &[Permission]) -> Result<UserId, ErrorDetail> {
     let id = number(id).map(UserId).ok_or_else(ErrorDetail::not_found)?;
     let user = by.user();
     let is_seen = user.id == id || needed.iter().any(|permission| user.may(*permission));
+    // 404 and not 403: others cannot learn whether it exists.
     if is_seen { Ok(id) } else { Err(ErrorDetail::not_found()) }
 }
 

@@ -67,8 +67,7 @@ async fn update(
     change(id, &body, false, &user.0, info, ctx).await
 }
 
-/// Requires the e-mail address, if the client may change it; other fields that are left out stay as
-/// they are.
+/// Updates the fields that were sent; requires the e-mail address, if the client may change it.
 #[put("/api/users/<id>", data = "<body>")]
 async fn replace(
     id: &str,
@@ -99,7 +98,7 @@ async fn change(
     UserRow::find(ctx, user_id).await
 }
 
-/// Everything else is read-only to whoever is no staff, and not looked at.
+/// Updates the user's own profile.
 async fn update_own(
     user_id: UserId,
     body: &Body,
@@ -107,6 +106,7 @@ async fn update_own(
     ctx: &Context,
 ) -> Result<(), Error> {
     let mut fields = FieldReader::of(body);
+    // Everything else is read-only to users who are not staff, and ignored.
     let patch = ProfilePatch::read(&mut fields, ctx.clock.now().date());
     let errors = fields.into_errors();
     if !errors.is_empty() {
@@ -119,9 +119,10 @@ async fn update_own(
     Ok(())
 }
 
-/// The fields that staff may update. Whether the address is verified is not one of them: a client
-/// that sends back what it has read would mark each new address as verified.
+/// The fields that staff may update.
 struct UserPatch {
+    // Not whether it is verified: a client that sends back what it has read would mark each new
+    // address as verified.
     email: Option<Email>,
     patch: ProfilePatch,
     is_active: Patch<bool>,

@@ -1,8 +1,8 @@
 //! Signing and verifying JSON Web Tokens (RFC 7519).
 //!
 //! One verifier for every token: the algorithm comes from the key and never from the token, every
-//! claim is required and typed, and time is handed in. What the claims are for is `sessions`'
-//! business.
+//! claim is required and typed, and time is handed in. Does not know what the claims are for;
+//! `sessions` does.
 
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Map, Value};
@@ -14,13 +14,13 @@ use super::signing_key::SigningKey;
 
 /// How far ahead of ours the clock of the node that signed a token may be, in seconds. Nodes are a few
 /// milliseconds to a few seconds apart, and the first requests with a token come within that time.
-/// Nothing is gained by refusing such a token: it ends when its `exp` says so, which stays strict.
+/// Refusing such a token would gain nothing: `exp` stays strict.
 const MAX_CLOCK_SKEW: i64 = 60;
 
 /// The claims of a token, by name.
 pub type Claims = Map<String, Value>;
 
-/// Why a token is refused. The variants are those that SimpleJWT tells apart.
+/// Why a token is refused; the same cases as SimpleJWT has, for clients written for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenError {
     /// Not a token of ours, or one that is not valid yet.
@@ -41,7 +41,7 @@ pub enum TokenError {
     /// `exp` is missing.
     #[error("token has no 'exp' claim")]
     NoExpiry,
-    /// The claim that names the person is missing.
+    /// The claim that names the user is missing.
     #[error("token contained no recognizable user identification")]
     NoUser,
 }
@@ -55,12 +55,11 @@ pub struct ExpectedClaims<'a> {
     pub audience: &'a str,
     /// `token_type`
     pub kind: &'a str,
-    /// The present.
     pub now: OffsetDateTime,
     /// How far clocks may differ.
     pub leeway: std::time::Duration,
-    /// Whether an `iat` of any time is accepted. For tokens that the database knows: it was issued,
-    /// whatever the clock said, and a clock that was set back must not end a session.
+    /// Whether an `iat` of any time is accepted. For tokens that the database knows: a clock that was
+    /// set back must not end a session.
     pub any_issue_time: bool,
 }
 
@@ -89,7 +88,7 @@ pub fn key_id_of(token: &str) -> Option<String> {
     jsonwebtoken::decode_header(token).ok()?.kid
 }
 
-/// Verifies a token against the ring; its `kid` chooses the key, the key chooses the algorithm.
+/// Verifies a token against the ring.
 pub fn verify(
     token: &str,
     ring: &Keyring,
@@ -97,6 +96,7 @@ pub fn verify(
 ) -> Result<Claims, TokenError> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
     let key = header.kid.and_then(|id| ring.find(&id, expected.now)).ok_or(TokenError::Invalid)?;
+    // The key chooses the algorithm: a token that chose it could pass a public key off as a secret.
     let claims = decode(token, &key.decoding, key.algorithm.jwa())?;
     check(&claims, expected).map(|()| claims)
 }
@@ -112,14 +112,14 @@ pub fn verify_with_secret(
     check(&claims, expected).map(|()| claims)
 }
 
-/// The signature alone. An extension that the token calls critical must be understood (RFC 7515,
-/// 4.1.11), and none is. The library's own claim checks are off because they read the machine's
-/// clock and pass over claims that are missing; [`check`] does neither.
+/// Verifies the signature and nothing else.
 fn decode(
     token: &str,
     key: &DecodingKey,
     algorithm: jsonwebtoken::Algorithm,
 ) -> Result<Claims, TokenError> {
+    // The library's own checks read the machine's clock and pass over claims that are missing;
+    // `check` does neither.
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
@@ -127,6 +127,7 @@ fn decode(
     validation.validate_aud = false;
     let data = jsonwebtoken::decode::<Claims>(token, key, &validation);
     let data = data.map_err(|_| TokenError::Invalid)?;
+    // A critical extension must be understood (RFC 7515, 4.1.11), and none is.
     if data.header.crit.is_some() {
         return Err(TokenError::Invalid);
     }
@@ -145,6 +146,7 @@ fn check(claims: &Claims, expected: &ExpectedClaims<'_>) -> Result<(), TokenErro
     }
     let issued = seconds("iat").ok_or(TokenError::Invalid)??;
     let not_before = seconds("nbf").unwrap_or(Ok(0))?;
+    // Not `leeway` alone: with its default of 0, nodes whose clocks differ would refuse fresh tokens.
     let latest = now.saturating_add(leeway.max(MAX_CLOCK_SKEW));
     if not_before > latest || (issued > latest && !expected.any_issue_time) {
         return Err(TokenError::Invalid);
@@ -157,6 +159,7 @@ fn check(claims: &Claims, expected: &ExpectedClaims<'_>) -> Result<(), TokenErro
     if text(claims, "jti").is_none() {
         return Err(TokenError::NoId);
     }
+    // A second barrier: access and refresh tokens have separate keys already.
     match text(claims, "token_type") {
         None => Err(TokenError::NoType),
         Some(kind) if kind == expected.kind => Ok(()),
@@ -164,13 +167,13 @@ fn check(claims: &Claims, expected: &ExpectedClaims<'_>) -> Result<(), TokenErro
     }
 }
 
-/// A claim that is text and not empty.
+/// Returns a claim that is text and not empty.
 #[must_use]
 pub fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
     claims.get(name)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// A `NumericDate` (RFC 7519, 2) as we write it: whole seconds, not negative.
+/// Reads a `NumericDate` (RFC 7519, 2) as we write it: whole seconds, not negative.
 fn instant(value: &Value) -> Option<i64> {
     i64::try_from(value.as_u64()?).ok()
 }

@@ -19,12 +19,12 @@ use super::password_hash::{HashCost, OUTPUT, PasswordHash, Readable, write_phc};
 use super::work_queue::{QueueFull, QueueLimits, WorkQueue};
 use crate::types::Password;
 
-/// How many may wait: at 60 hashes a second and core, two cores serve them in about 4 seconds,
-/// which is about as long as a person waits.
+/// How many jobs may wait: at 60 hashes a second and core, two cores do them in about 4 seconds,
+/// which is about as long as a user waits.
 const QUEUE: usize = 512;
 
 /// How long a log-in waits for a thread: twice what a full queue takes two cores, and a quarter of the
-/// minute after which browsers and proxies give up. A job that was answered so is not done.
+/// minute after which browsers and proxies give up.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What came of comparing a password with a hash.
@@ -80,8 +80,8 @@ impl Hasher {
             .await
     }
 
-    /// Compares a password with a stored hash. `None` means an account that does not exist or
-    /// has no password: the same work is done, and the result is `false`.
+    /// Compares a password with a stored hash. `None`, for an account that does not exist or has no
+    /// password, costs the same work and is never correct.
     ///
     /// # Errors
     /// [`QueueFull`] when too many are waiting, or no thread got to it in time.
@@ -91,6 +91,7 @@ impl Hasher {
         stored: Option<PasswordHash>,
     ) -> Result<PasswordCheck, QueueFull> {
         let has_hash = stored.is_some();
+        // Without this work, a fast answer would tell that the address has no account.
         let stored = stored.unwrap_or_else(|| PasswordHash::clone(&self.dummy_hash));
         let (today, speed) = (self.cost, self.speed.clone());
         self.run(move |memory| match Readable::within(&stored, today, &speed, memory) {
@@ -112,8 +113,7 @@ impl Hasher {
         .await
     }
 
-    /// Does another piece of work on a hashing thread. Nothing in the server does, so that hashing is
-    /// delayed by hashing alone; tests keep the threads busy with it.
+    /// Does another piece of work on a hashing thread, for tests that keep the threads busy.
     ///
     /// # Errors
     /// [`QueueFull`] when too many are waiting, or no thread got to it in time.
@@ -125,26 +125,27 @@ impl Hasher {
         self.queue.run(|_| work()).await
     }
 
-    /// How many jobs wait for a thread.
+    /// Returns how many jobs wait for a thread.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.waiting()
     }
 
-    /// The most expensive hashes that may be imported: what this machine computes in a second.
+    /// Returns the most expensive hashes that may be imported.
     pub async fn import_limit(&self) -> Result<HashCostLimit, QueueFull> {
         let speed = self.speed.clone();
+        // On a hashing thread, because the first call measures how fast those are.
         self.run(move |memory| speed.limit_at_import(memory)).await
     }
 
-    /// The most expensive hashes that are computed here.
+    /// Returns the most expensive hashes that are computed here.
     pub async fn compute_limit(&self) -> Result<HashCostLimit, QueueFull> {
         let speed = self.speed.clone();
         self.run(move |memory| speed.limit_when_computed(memory)).await
     }
 
-    /// Whether our own hashes are the only kind.
+    /// Returns whether our own hashes are the only kind.
     #[must_use]
     pub fn has_only_own_cost(&self, kinds: &HashKinds) -> bool {
         kinds.iterations == 0 && kinds.costs.iter().all(|cost| *cost == self.cost)
@@ -159,7 +160,7 @@ impl Hasher {
     ) -> Result<(), QueueFull> {
         let (today, speed, done) = (self.cost, self.speed.clone(), self.done.clone());
         if self.has_only_own_cost(&kinds) {
-            // Without a measurement, what is not our own counts as not computed; there is none of it.
+            // Every hash costs the same, so nothing is left to do, and no thread is asked.
             done.add(&Work::of(None, today));
             return Ok(());
         }
@@ -176,7 +177,7 @@ impl Hasher {
         .await
     }
 
-    /// Iterations of PBKDF2, blocks and hashes of argon2 that wrong passwords have cost so far.
+    /// Returns iterations of PBKDF2, blocks and hashes of argon2 that wrong passwords have cost so far.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn dummy_work_done(&self) -> [u64; 3] {

@@ -25,7 +25,7 @@ pub struct Model {
     pub undone_by: Option<i64>,
 }
 
-/// Not what was ordered: it may hold hashes.
+/// Leaves the content of the job out: it may hold hashes.
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("bulk_job").field("id", &self.id).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! The tables as sea-orm sees them: rows, column by column, before they become words.
+//! The tables as sea-orm sees them: rows, column by column, before the stores turn them into types.
 
 pub mod audit_event;
 pub mod bulk_job;

@@ -25,7 +25,7 @@ pub struct Model {
     pub claimed_at: Option<i64>,
 }
 
-/// Neither the address nor what the e-mail says.
+/// Leaves out the address and what the e-mail says.
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("e-mail").field("id", &self.id).finish_non_exhaustive()

@@ -29,7 +29,7 @@ pub struct Model {
     pub version: i64,
 }
 
-/// Neither the hash nor anything personal.
+/// Leaves out the hash and everything personal.
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("user").field("id", &self.id).finish_non_exhaustive()

@@ -1,10 +1,9 @@
-//! Bringing the tables up to date, however many rows there are and however long that takes.
+//! Brings the tables up to date, however many rows there are and however long that takes.
 //!
-//! On PostgreSQL each migration is a transaction, and what takes long among millions of rows comes after
-//! all of them, in steps that a server which is stopped goes on with at its next start: the search is
-//! filled in batches, and indexes of large tables are built beside those who write there. No step has a
-//! time-out. A step that waits for a lock lets go of its own place in the queue every few seconds, so
-//! that no later statement waits for longer. On `SQLite` everything is one transaction.
+//! On PostgreSQL each migration is a transaction. What takes long with millions of rows comes after all
+//! of them, in steps that continue at the next start if the server is stopped: the search is filled in
+//! batches, and indexes of large tables are built while others write to them. No step has a time-out. On
+//! `SQLite` everything is one transaction (docs/decisions/0017).
 
 mod postgres;
 
@@ -20,11 +19,11 @@ use super::{Db, DbError};
 /// How often a node that waits or works logs how far it is.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// How soon a lock is asked for again that another holds.
+/// How soon a lock that another node holds is asked for again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 impl Db {
-    /// Brings the tables up to date. Safe when several nodes do it at once, and when a server is stopped in
+    /// Brings the tables up to date. Several nodes may do it at once, and a server may be stopped in
     /// between: each migration is applied completely or not at all, and the next start continues.
     ///
     /// # Errors
@@ -33,16 +32,18 @@ impl Db {
         if self.writer.get_database_backend() != DbBackend::Postgres {
             return self.migrate_sqlite().await;
         }
+        // Without the lock and without a write: the usual start has nothing to do.
         if self.is_finished().await? {
             return self.refuse_read_only().await;
         }
         let node = Node::open(self).await?;
         let outcome = node.migrate().await;
+        // Closed also after a failure: the lock belongs to one of its connections.
         node.close().await;
         outcome
     }
 
-    /// Fails where nothing can be written: a standby has all tables up to date and accepts no writes.
+    /// Fails on a standby, which has all tables up to date and accepts no writes.
     async fn refuse_read_only(&self) -> Result<(), DbError> {
         match self.writer.execute_unprepared(super::WRITE_CHECK).await.map_err(DbError::from) {
             Err(error) if error.is_read_only() => Err(error),
@@ -69,9 +70,10 @@ impl Db {
         transaction.commit().await
     }
 
-    /// Returns whether nothing is left to do, late indexes included. Each start asks these two cheap questions.
+    /// Returns whether nothing is left to do, late indexes included, by two cheap queries.
     async fn is_finished(&self) -> Result<bool, DbError> {
         let up_to_date = self.count_applied().await?;
+        // Not `>=`: a database of a newer version goes on to the check that refuses it.
         if up_to_date != Some(Migrator::migrations().len()) {
             return Ok(false);
         }
@@ -81,8 +83,8 @@ impl Db {
     }
 }
 
-/// What is left after the migrations: which indexes exist and are valid, whether the search is still being
-/// filled, and whether the extension exists, and is visible, without which it has no index.
+/// Selects what is left after the migrations: which indexes exist and are valid, whether the search is
+/// still being filled, and whether the extension that its index needs exists and is visible.
 const STATE: &str = "\
     SELECT c.relname::text, i.indisvalid FROM pg_index i \
         JOIN pg_class c ON c.oid = i.indexrelid \
@@ -107,6 +109,7 @@ impl State {
             let (name, is_valid): (String, bool) =
                 (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             match name.as_str() {
+                // The leading space cannot be in the name of one of our indexes.
                 " filling" => state.is_being_filled = true,
                 " trigrams" => state.has_trigrams = true,
                 _ if is_valid => state.whole.push(name),

@@ -17,20 +17,20 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use super::{LOG_EVERY, ProgressLog, RETRY_AFTER, STATE, State, statement};
 use crate::db::{Db, DbError};
 
-/// Held while migrations run, so that nodes that start at once take turns. Any number that no other
-/// program uses will do; this one spells "daemun".
+/// The advisory lock that is held while migrations run, so that nodes that start at once take turns. Any
+/// number that no other program uses will do; this one spells "daemun".
 const LOCK: i64 = 0x6461_656d_756e;
 
-/// How long a migration waits in the queue for a table before it lets others pass.
+/// How long a migration waits in the queue for a table. Every later statement waits behind it.
 const IN_QUEUE: &str = "3s";
 
 /// PostgreSQL's `lock_not_available`.
 const NOT_AVAILABLE: &str = "55P03";
 
-/// One connection holds the lock, one works, one looks how far that is.
+/// One connection holds the lock, one works, one watches its progress.
 const CONNECTIONS: u32 = 3;
 
-/// People in a batch of the search: a second's work at most.
+/// Users in a batch of the search: a second's work at most.
 const BATCH: u64 = 10_000;
 
 /// A node that brings PostgreSQL's tables up to date, with connections of its own that have no time-out.
@@ -45,6 +45,7 @@ impl Node {
         let known = db.writer.connections().get_postgres_connection_pool().connect_options();
         let mut options: PgConnectOptions = (*known).clone();
         if !is_pooled {
+            // The options that were cloned carry the time-outs of requests.
             options = options.options([
                 ("lock_timeout", "0"),
                 ("statement_timeout", "0"),
@@ -71,9 +72,10 @@ impl Node {
         }
     }
 
-    /// A transaction without a time-out, but that on the queue for a table.
+    /// Begins a transaction whose only time-out is that for the queue of a table.
     async fn begin(&self, lock_timeout: &str) -> Result<DatabaseTransaction, DbError> {
         let transaction = self.pool.begin().await?;
+        // As in `Pool::begin_pooled`: names of prepared statements may be another client's.
         let forget = if self.is_pooled { "DEALLOCATE ALL; " } else { "" };
         let sql = format!(
             "{forget}SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{lock_timeout}'; \
@@ -92,14 +94,15 @@ impl Node {
         Ok(())
     }
 
-    /// Takes the lock. It belongs to a transaction rather than to a session, because behind a pooler a
-    /// session has no server of its own; that transaction does nothing else, so it keeps no old rows
-    /// alive. A node that waits asks again and again rather than in one long statement: an index that is
-    /// built beside others waits for every statement that began before it, and would wait for that one.
+    /// Takes the lock, and waits without limit for another node that has it.
     async fn lock(&self) -> Result<Lock, DbError> {
         let mut waiting = ProgressLog::now();
         loop {
+            // The lock belongs to a transaction, because behind a pooler a session has no server of its
+            // own. The transaction does nothing else, so it keeps no snapshot and no old rows alive.
             let transaction = self.begin("0").await?;
+            // `try`: a node that waited in one long statement would have a snapshot, for which
+            // `CREATE INDEX CONCURRENTLY` on the other node waits, and neither would ever go on.
             let sql = format!("SELECT pg_try_advisory_xact_lock({LOCK})");
             let row = transaction.query_one_raw(statement(sql)).await?;
             let is_ours: Option<bool> = row.map(|row| row.try_get_by_index(0)).transpose()?;
@@ -138,6 +141,7 @@ impl Node {
             loop {
                 lock.holds().await?;
                 let transaction = self.begin(IN_QUEUE).await?;
+                // One transaction for the tables and the record, so neither is there without the other.
                 let done = async {
                     migration.up(&SchemaManager::new(&transaction)).await?;
                     let record = format!(
@@ -149,12 +153,13 @@ impl Node {
                 match done.await.map_err(DbError::from) {
                     Ok(()) => {
                         transaction.commit().await?;
-                        // Of a new database it goes without saying.
+                        // A new database needs no line for each migration.
                         if !applied.is_empty() {
                             tracing::info!(migration = name, "a migration was applied");
                         }
                         break;
                     }
+                    // Out of the queue and in again, so that the statements behind it get their turn.
                     Err(error) if error.has_code(NOT_AVAILABLE) => {
                         transaction.rollback().await?;
                         if waiting.is_due() {
@@ -170,9 +175,7 @@ impl Node {
         Ok(())
     }
 
-    /// Fills the search where the migration left that for later. How far it has come is written down
-    /// with each batch. Triggers keep those who are new or change, so of two who write one row the later
-    /// is right: a batch leaves alone what is there, and no user is deleted while being copied.
+    /// Fills the search where the migration left that for later.
     async fn fill_search(&self, lock: &Lock) -> Result<(), DbError> {
         let sql = "SELECT to_regclass('users_search_fill') IS NOT NULL";
         let row = self.ask(sql).await?;
@@ -183,6 +186,8 @@ impl Node {
         loop {
             lock.holds().await?;
             let transaction = self.begin("0").await?;
+            // A trigger copies users who are created or change meanwhile, and its rows are newer: DO
+            // NOTHING leaves them alone. FOR KEY SHARE lets no user be deleted while being copied.
             let sql = format!(
                 "WITH batch AS ( \
                      SELECT id, email, name FROM users \
@@ -204,6 +209,7 @@ impl Node {
                 transaction.commit().await?;
                 return Ok(());
             };
+            // In the transaction of the batch, so that the next start continues exactly after it.
             let sql = format!("UPDATE users_search_fill SET last_id = {place}");
             transaction.execute_unprepared(&sql).await?;
             transaction.commit().await?;
@@ -214,7 +220,7 @@ impl Node {
         }
     }
 
-    /// Builds the late indexes that are missing, one after the other, beside those who read and write.
+    /// Builds the late indexes that are missing, one after the other, while others read and write.
     async fn build_indexes(&self, lock: &Lock) -> Result<(), DbError> {
         let transaction = self.begin("0").await?;
         let state = State::of(&transaction.query_all_raw(statement(STATE)).await?)?;
@@ -222,12 +228,14 @@ impl Node {
         for index in state.missing() {
             lock.holds().await?;
             let name = index.name;
+            // A build that was stopped leaves an invalid index under this name.
             if state.broken.iter().any(|other| other == name) {
                 tracing::warn!(index = name, "an index is built anew whose build was stopped");
                 let sql = format!("DROP INDEX CONCURRENTLY IF EXISTS {name}");
                 self.pool.execute_unprepared(&sql).await?;
             }
             let since = Instant::now();
+            // CONCURRENTLY locks no writers out, and runs in no transaction.
             let sql = index.statement("CONCURRENTLY");
             let building = self.pool.execute_unprepared(&sql);
             let watching = self.watch(lock, index);
@@ -241,7 +249,7 @@ impl Node {
         Ok(())
     }
 
-    /// Says how far the build of an index is, until the lock is lost.
+    /// Logs how far the build of an index is, until the lock is lost.
     async fn watch(&self, lock: &Lock, index: &LateIndex) -> DbError {
         let mut ticks = interval_at(tokio::time::Instant::now() + LOG_EVERY, LOG_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -255,6 +263,7 @@ impl Node {
                  FROM pg_stat_progress_create_index WHERE relid = '{}'::regclass",
                 index.table
             );
+            // There is no row before the build has begun; progress is worth no failure.
             let Ok(row) = self.ask(&sql).await else { continue };
             let phase: String = row.try_get_by_index(0).unwrap_or_default();
             let percent: i64 = row.try_get_by_index(1).unwrap_or_default();
@@ -274,9 +283,9 @@ impl Node {
 struct Lock(DatabaseTransaction);
 
 impl Lock {
-    /// Makes sure that the lock is still ours. The question also keeps a connection alive that is idle
-    /// for hours.
+    /// Fails when the lock is no longer ours.
     async fn holds(&self) -> Result<(), DbError> {
+        // Also keeps a connection alive that would be idle for hours.
         self.0.execute_unprepared("SELECT 1").await?;
         Ok(())
     }

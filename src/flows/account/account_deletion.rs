@@ -37,28 +37,30 @@ pub enum DeletionError {
     Database(#[from] DbError),
 }
 
-/// Schedules the deletion of the user's own account, ends its sessions, and returns when it is due. A
-/// user without a password has just been reauthenticated in another way.
+/// Schedules the deletion of the user's own account, ends its sessions, and returns when it is due.
+/// Without a password the caller has reauthenticated the user in another way.
 pub async fn schedule(
     ctx: &Context,
     user: &User,
     password: Option<Password>,
     info: &RequestInfo,
 ) -> Result<OffsetDateTime, DeletionError> {
-    let proved = sessions::reauthenticate(ctx, user, password, info).await?;
+    let verified = sessions::reauthenticate(ctx, user, password, info).await?;
     let now = ctx.clock.now();
     let due_at = now + GRACE_PERIOD;
-    let user = proved.account.user.id;
+    let user = verified.account.user.id;
 
     let transaction = ctx.db.begin().await?;
+    // Before the account is locked, because this locks the superusers first.
     if !accounts::schedule_deletion(&transaction, user, due_at).await? {
         return Err(DeletionError::LastSuperuser);
     }
     let account = accounts::lock(&transaction, user).await?;
     let account = account
-        .filter(|account| proved.still_matches(account))
+        // The password may have been changed while it was compared.
+        .filter(|account| verified.still_matches(account))
         .ok_or(AuthError::WrongCredentials)?;
-    proved.refund_attempt_in(&transaction).await?;
+    verified.refund_attempt_in(&transaction).await?;
     sessions::end_all(&transaction, user, None, EndReason::Leaving, now).await?;
     let details = json!({ "due_at": due_at.unix_timestamp() });
     let event =
@@ -73,10 +75,11 @@ pub async fn schedule(
 }
 
 /// Deletes up to `at_most` accounts that are due, each in a transaction of its own, and returns how
-/// many. The audit log keeps what happened, without personal data.
+/// many.
 pub async fn delete_due(ctx: &Context, at_most: u64) -> Result<u64, DbError> {
     let now = ctx.clock.now();
     let patience = ctx.settings.delete_unverified_after;
+    // The setting 0 keeps unverified accounts.
     let unverified_before = (!patience.is_zero()).then(|| now - patience);
     let mut gone = 0;
     for user in accounts::list_due_for_deletion(&ctx.db, unverified_before, now, at_most).await? {
@@ -92,6 +95,8 @@ async fn delete_if_due(
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let transaction = ctx.db.begin().await?;
+    // Before the account is locked, so that the last superuser is still the last when it is
+    // deleted.
     accounts::lock_superusers(&transaction).await?;
     let Some(account) = accounts::lock(&transaction, user).await? else { return Ok(false) };
     // Checked again under the lock: the owner may have logged in or verified the address since.
@@ -103,12 +108,15 @@ async fn delete_if_due(
     if !(is_due || never_verified) || !accounts::delete(&transaction, user).await? {
         return Ok(false);
     }
-    let nobody = RequestInfo::from_terminal(String::new());
+    let program = RequestInfo::from_terminal(String::new());
+    // E-mails have no foreign key, so they do not go with the account.
     outbox::delete_for_user(&transaction, user).await?;
-    audit::record(&transaction, AuditEvent::on_user(user, AuditEventKind::Deleted, &nobody), now)
+    audit::record(&transaction, AuditEvent::on_user(user, AuditEventKind::Deleted, &program), now)
         .await?;
+    // The audit log keeps what happened, without personal data.
     audit::anonymize(&transaction, user).await?;
     if is_due {
+        // Without a user, because there is none any more when the e-mail is sent.
         let to = Recipient { user: None, ..account.recipient() };
         let content = EmailContent::new(EmailKind::Deleted);
         outbox::enqueue(&transaction, &ctx.keys, &to, &content, now).await?;

@@ -77,6 +77,7 @@ fn account_data(account: &Account) -> Map<String, Value> {
     add("id", json!(user.id.0));
     add("email", json!(user.email.as_typed()));
     add("email_verified_at", json!(user.email_verified_at.map(instant)));
+    // From the list of fields, so that a new one cannot be forgotten.
     for field in ProfileField::ALL {
         add(field.as_str(), json!(user.profile.to_stored(*field)));
     }

@@ -28,6 +28,7 @@ use crate::types::{Email, Password, RequestInfo, Secret, User};
 /// Limits e-mails to addresses that a user chooses: five a day are enough for a user who mistypes.
 const BY_USER: Limit = Limit {
     name: "email-change",
+    // The fifth is still sent, and starts the first wait.
     free: 4,
     forgets_one_in: Duration::from_hours(12),
     first_wait: Duration::from_hours(1),
@@ -51,8 +52,8 @@ pub enum EmailChangeError {
     Database(#[from] DbError),
 }
 
-/// Starts a change: sends an e-mail to the new address. A user without a password has just been
-/// reauthenticated in another way.
+/// Starts a change: sends an e-mail to the new address. Without a password the caller has
+/// reauthenticated the user in another way.
 pub async fn request(
     ctx: &Context,
     user: &User,
@@ -63,25 +64,27 @@ pub async fn request(
     if !ctx.settings.accepts_email(&new) {
         return Err(EmailChangeError::LocalEmail);
     }
-    let proved = sessions::reauthenticate(ctx, user, password, info).await?;
-    let user = proved.account.user.id;
-    if new.canonical() == proved.account.user.email.canonical() {
-        proved.refund_attempt(ctx).await?;
+    let verified = sessions::reauthenticate(ctx, user, password, info).await?;
+    let user = verified.account.user.id;
+    if new.canonical() == verified.account.user.email.canonical() {
+        // The password was right, so it counts as no guess.
+        verified.refund_attempt(ctx).await?;
         return Err(EmailChangeError::Same);
     }
     let now = ctx.clock.now();
     let attempts = [BY_USER.on(&user.to_string())];
     if let Err(error) = throttle::check_rate_limit(&ctx.db, &attempts, now).await {
-        proved.refund_attempt(ctx).await?;
+        verified.refund_attempt(ctx).await?;
         return Err(AuthError::from(error).into());
     }
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
     let account = account
-        .filter(|account| proved.still_matches(account))
+        // The password may have been changed while it was compared.
+        .filter(|account| verified.still_matches(account))
         .ok_or(AuthError::WrongCredentials)?;
-    proved.refund_attempt_in(&transaction).await?;
+    verified.refund_attempt_in(&transaction).await?;
     send_confirmation(ctx, &transaction, &account, &new, info).await?;
     let details = json!({ "to": new.as_typed() });
     let event = AuditEvent::by_owner(user, AuditEventKind::EmailChangeRequested, info)
@@ -107,6 +110,7 @@ async fn send_confirmation(
     let now = ctx.clock.now();
     let user = account.user.id;
     let every = time::OffsetDateTime::UNIX_EPOCH;
+    // Only the newest link works.
     links::revoke(transaction, user, &[Purpose::ChangeEmail], every, now).await?;
     // Created in either case, so that both take the same time.
     let link = links::create(ctx, transaction, Purpose::ChangeEmail, user, Some(new)).await?;
@@ -137,15 +141,19 @@ pub async fn confirm(ctx: &Context, token: &Secret, info: &RequestInfo) -> Resul
     if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await? {
         return Err(LinkError::Invalid);
     }
+    // Another account may have taken the address since the link was sent.
     if !accounts::change_email(&transaction, user, &new, true, now).await? {
+        // The transaction must not be committed, so the link is used up in another one.
         drop(transaction);
         consume_link(ctx, token).await?;
         return Err(LinkError::Invalid);
     }
     let old = &account.user.email;
+    // The first owner has the last word: an attacker may have changed the address.
     let undo = links::create(ctx, &transaction, Purpose::UndoEmailChange, user, Some(old)).await?;
     let mut content = EmailContent::new(EmailKind::EmailChanged).with_link(undo).about(info, now);
     content.data.email = Some(new.as_typed().to_owned());
+    // `account` was read before the change, so this goes to the old address.
     outbox::enqueue(&transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     let details = json!({ "from": old.as_typed(), "to": new.as_typed() });
     let event =
@@ -156,8 +164,8 @@ pub async fn confirm(ctx: &Context, token: &Secret, info: &RequestInfo) -> Resul
     Ok(())
 }
 
-/// Uses up a link whose address belongs to another account, so that it stays invalid when the address
-/// becomes free again.
+/// Uses up a link whose address belongs to another account, so that it stays invalid when the
+/// address becomes free again.
 async fn consume_link(ctx: &Context, token: &Secret) -> Result<(), DbError> {
     let transaction = ctx.db.begin().await?;
     links::consume(&transaction, token, Purpose::ChangeEmail, ctx.clock.now()).await?;

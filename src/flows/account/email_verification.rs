@@ -22,7 +22,7 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Language, Password, RequestInfo, Secret, SessionId, UserId};
 
-/// Requests from one client network, for any addresses: a school may sign up on one day.
+/// Limits requests from one client network, for any addresses: a school may sign up on one day.
 const BY_PLACE: Limit = Limit {
     name: "verify-place",
     free: 50,
@@ -66,8 +66,8 @@ pub async fn resend(ctx: &Context, user: UserId, info: &RequestInfo) -> Result<(
     Ok(())
 }
 
-/// Requests the link again, for any address. The answer does not reveal whether it has an account or is
-/// verified: the worker finds that out when it sends the e-mail.
+/// Requests the link again, for any address. The answer does not reveal whether it has an account
+/// or is verified.
 pub async fn request(
     ctx: &Context,
     email: Email,
@@ -80,6 +80,8 @@ pub async fn request(
     let now = ctx.clock.now();
     let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));
     throttle::check_rate_limit(&ctx.db, &[place], now).await?;
+    // Written for every address alike: the worker looks the account up, where the time it takes
+    // shows nothing (decision 0012).
     let to = Recipient { user: None, email, language };
     let request = EmailContent::new(EmailKind::VerifyEmail).about(info, now);
     let transaction = ctx.db.begin().await?;
@@ -103,8 +105,8 @@ pub enum CompletedLink {
     Changed,
 }
 
-/// Returns what a used link has done; `None` when it has not, or when that was changed since. A user
-/// who opens a link twice is told so instead of seeing an error.
+/// Returns what a used link has done; `None` when it has not, or when that was changed since. A
+/// user who opens a link twice sees this instead of an error.
 pub async fn find_completed(
     ctx: &Context,
     token: &Secret,
@@ -126,7 +128,7 @@ pub async fn find_completed(
     Ok(is_so.then_some(done))
 }
 
-/// The credentials of the user who follows a link, besides the link.
+/// What the user who follows a link has besides the link.
 #[derive(Debug, Clone, Default)]
 pub struct LinkReader {
     /// The active session of the browser, and its user.
@@ -178,12 +180,8 @@ pub async fn session_effect(
     Ok(if has_password { SessionEffect::KeepWithPassword } else { SessionEffect::End })
 }
 
-/// Verifies an address by link, and returns how many sessions ended.
-///
-/// An attacker may have signed up with this address and still be signed in. The link shows who owns the
-/// address, not who signed up. So every session ends, unless the reader shows that they signed up: by a
-/// session of the account, or by its password. All sessions were created with that password, since a
-/// change of it ends the others.
+/// Verifies an address by link, and returns how many sessions ended. Sessions stay active if the
+/// reader has one of them, or gives the account's password.
 pub async fn verify(
     ctx: &Context,
     token: &Secret,
@@ -196,7 +194,8 @@ pub async fn verify(
     let link = link.ok_or(LinkError::Invalid)?;
     let user = link.user;
     let is_signed_in = reader.session.is_some_and(|(_, owner)| owner == user);
-    let proved = match (reader.password, &link.email) {
+    let verified = match (reader.password, &link.email) {
+        // Counted like a log-in, so that the link cannot be used to guess passwords.
         (Some(password), Some(email)) if !is_signed_in => {
             Some(sessions::verify_password(ctx, email, password, info).await?)
         }
@@ -208,19 +207,22 @@ pub async fn verify(
     let email = account.as_ref().map(|account| account.user.email.canonical());
     let is_about_it = email.is_some() && email == link.email.as_ref().map(Email::canonical);
     // The password may have been changed while it was compared.
-    let is_proved =
-        account.zip(proved.as_ref()).is_some_and(|(it, proved)| proved.still_matches(&it));
-    if proved.is_some() && !is_proved {
+    let is_verified =
+        account.zip(verified.as_ref()).is_some_and(|(it, verified)| verified.still_matches(&it));
+    if verified.is_some() && !is_verified {
         return Err(AuthError::WrongCredentials.into());
     }
     if !is_about_it || !links::consume(&transaction, token, Purpose::VerifyEmail, now).await? {
         return Err(LinkError::Invalid.into());
     }
     accounts::set_email_verified(&transaction, user, now).await?;
-    if let Some(proved) = &proved {
-        proved.refund_attempt_in(&transaction).await?;
+    if let Some(verified) = &verified {
+        verified.refund_attempt_in(&transaction).await?;
     }
-    let over = if is_signed_in || is_proved {
+    // The link shows who owns the address, not who signed up with it: an attacker may have, and may
+    // still be signed in. All sessions were created with the current password, since a change of it
+    // ends the others; so a reader who knows the password created them.
+    let over = if is_signed_in || is_verified {
         Vec::new()
     } else {
         sessions::end_all(&transaction, user, None, EndReason::EmailVerified, now).await?

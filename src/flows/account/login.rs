@@ -22,10 +22,10 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Password, RequestInfo, SessionId};
 
-/// Limits e-mails about log-ins by one program from one client network to one a day. Each other program
-/// and network has a limit of its own, so that a log-in of the owner cannot use up the e-mail about a
-/// thief's.
+/// Limits e-mails about log-ins by one program from one client network to one a day.
 const NEW_DEVICE_EMAILS: Limit = Limit {
+    // Each program and network counts by itself, so that a log-in of the owner cannot use up the
+    // e-mail about a thief's.
     name: "login-letters-program",
     free: 0,
     forgets_one_in: Duration::from_hours(24),
@@ -33,10 +33,10 @@ const NEW_DEVICE_EMAILS: Limit = Limit {
     longest_wait: Duration::from_hours(24),
 };
 
-/// Limits e-mails about log-ins to an unverified address to ten, then none for a day. A user who signed
-/// up with a foreign address can log in with any number of programs, and its owner did not ask for
-/// e-mails.
+/// Limits e-mails about log-ins to an unverified address to ten, then none for a day.
 const UNVERIFIED_EMAILS: Limit = Limit {
+    // A user who signed up with a foreign address can log in with any number of programs, and its
+    // owner did not ask for e-mails.
     name: "login-letters",
     free: 9,
     forgets_one_in: Duration::from_mins(144),
@@ -90,41 +90,41 @@ pub async fn with_password(
     info: &RequestInfo,
 ) -> Result<Login, LoginError> {
     let Credentials { email, password } = credentials;
-    let proved = sessions::verify_password(ctx, &email, password, info).await?;
-    let user = proved.account.user.id;
-    let must_notify = must_notify(ctx, &proved, info).await?;
+    let verified = sessions::verify_password(ctx, &email, password, info).await?;
+    let user = verified.account.user.id;
+    let must_notify = must_notify(ctx, &verified, info).await?;
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     // The account's state is checked after the password, so that a stranger learns nothing. A password
     // that was changed while it was being compared is answered like a wrong one.
-    let hash = proved.hash.as_ref().ok_or(AuthError::WrongCredentials)?;
+    let hash = verified.hash.as_ref().ok_or(AuthError::WrongCredentials)?;
     let method = AuthMethod::Password(hash);
     let tokens = sessions::create(ctx, &transaction, user, &email, method, info).await?;
     let Some(tokens) = tokens else {
         drop(transaction);
         tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
-        if is_unverified(ctx, &proved.account) {
+        if is_unverified(ctx, &verified.account) {
             // A client that repeats the right password is not guessing.
-            proved.refund_attempt(ctx).await?;
-            resend_verification_email(ctx, &proved, info).await?;
+            verified.refund_attempt(ctx).await?;
+            resend_verification_email(ctx, &verified, info).await?;
             return Err(LoginError::Unverified);
         }
         // A user who signed up with a foreign address learns nothing about its account, not even that
         // it exists.
-        if !must_verify_email(ctx, &proved.account)
-            && let Some(inactive) = sessions::why_inactive(ctx, &proved).await?
+        if !must_verify_email(ctx, &verified.account)
+            && let Some(inactive) = sessions::why_inactive(ctx, &verified).await?
         {
             return Err(LoginError::Inactive(inactive));
         }
         return Err(AuthError::WrongCredentials.into());
     };
     let deletion_cancelled =
-        accounts::record_deletion_cancelled(&transaction, &proved.account, info, now).await?;
+        accounts::record_deletion_cancelled(&transaction, &verified.account, info, now).await?;
     if must_notify {
-        send_new_device_email(ctx, &transaction, &proved.account, info).await?;
+        send_new_device_email(ctx, &transaction, &verified.account, info).await?;
     }
-    proved.refund_attempt_in(&transaction).await?;
+    verified.refund_attempt_in(&transaction).await?;
     sessions::commit_replacing_session(ctx, transaction, before).await?;
     tracing::info!(
         user.id = user.0, session.id = %tokens.session, request.id = info.request_id,
@@ -143,20 +143,22 @@ fn must_verify_email(ctx: &Context, account: &Account) -> bool {
         && account.user.email_verified_at.is_none()
 }
 
-/// Returns whether to notify the owner of this log-in: the device is new, and no e-mail was sent today
-/// about the same program in the same client network. A log-in that will be refused is not counted, or
-/// a user who signed up with a foreign address could use up the e-mails before its owner verifies it.
+/// Returns whether to notify the owner of this log-in: the device is new, and no e-mail was sent
+/// today about the same program in the same client network.
 async fn must_notify(
     ctx: &Context,
-    proved: &VerifiedPassword,
+    verified: &VerifiedPassword,
     info: &RequestInfo,
 ) -> Result<bool, DbError> {
-    let account = &proved.account;
-    if proved.is_known_device || !account.is_active || is_unverified(ctx, account) {
+    let account = &verified.account;
+    // A log-in that will be refused is not counted, or a user who signed up with a foreign address
+    // could use up the e-mails before its owner verifies it.
+    if verified.is_known_device || !account.is_active || is_unverified(ctx, account) {
         return Ok(false);
     }
     let user = account.user.id;
     let program = format!("{}\n{}", info.client_network(), info.user_agent);
+    // A pseudonym: the throttle keeps no addresses and no user agents.
     let program = format!("{user}:{}", ctx.keys.pseudonym(&program));
     let mut attempts = vec![NEW_DEVICE_EMAILS.on(&program)];
     if account.user.email_verified_at.is_none() {
@@ -169,17 +171,17 @@ async fn must_notify(
 /// page would.
 async fn resend_verification_email(
     ctx: &Context,
-    proved: &VerifiedPassword,
+    verified: &VerifiedPassword,
     info: &RequestInfo,
 ) -> Result<(), DbError> {
-    let user = proved.account.user.id;
+    let user = verified.account.user.id;
     if !is_allowed(accounts::count_verification_email(ctx, user).await, info)? {
         return Ok(());
     }
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
     // The account may have been deleted or changed since.
-    let account = account.filter(|it| proved.still_matches(it) && is_unverified(ctx, it));
+    let account = account.filter(|it| verified.still_matches(it) && is_unverified(ctx, it));
     let Some(account) = account else { return Ok(()) };
     accounts::send_verification_email(ctx, &transaction, user, &account.recipient(), info).await?;
     transaction.commit().await

@@ -18,8 +18,8 @@ pub async fn log_out(
     end(ctx, session, user, info).await.map(drop)
 }
 
-/// Ends the session of a refresh token, for a client that has no other credential. Of several attempts
-/// with one token, one succeeds.
+/// Ends the session of a refresh token, for a client that has no other credential. Of several
+/// attempts with one token, one succeeds.
 pub async fn with_refresh_token(
     ctx: &Context,
     token: &str,
@@ -38,6 +38,7 @@ async fn end(
 ) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
+    // The user is part of the statement, so a token cannot name the session of another user.
     let has_ended =
         sessions::end(&transaction, session, Some(user), EndReason::LoggedOut, now).await?;
     if has_ended {

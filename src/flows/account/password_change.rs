@@ -55,20 +55,24 @@ pub async fn change(
     new: Password,
     info: &RequestInfo,
 ) -> Result<(), PasswordChangeError> {
-    let proved = sessions::verify_password(ctx, email, old, info).await?;
-    let hash = match accounts::hash_new_password(ctx, new, proved.account.user_attributes()).await {
+    let verified = sessions::verify_password(ctx, email, old, info).await?;
+    let hash = match accounts::hash_new_password(ctx, new, verified.account.user_attributes()).await
+    {
         Ok(hash) => hash,
         Err(error) => {
-            proved.refund_attempt(ctx).await?;
+            // The old password was right, so it counts as no guess.
+            verified.refund_attempt(ctx).await?;
             return Err(error.into());
         }
     };
 
     let transaction = ctx.db.begin().await?;
-    let account = accounts::lock(&transaction, proved.account.user.id).await?;
-    let account = account.filter(|account| proved.still_matches(account));
+    let account = accounts::lock(&transaction, verified.account.user.id).await?;
+    // The password may have been changed while the new one was hashed.
+    let account = account.filter(|account| verified.still_matches(account));
     let account = account.ok_or(AuthError::WrongCredentials)?;
-    proved.refund_attempt_in(&transaction).await?;
+    verified.refund_attempt_in(&transaction).await?;
+    // The old password was just given, so dangerous actions need not ask again.
     sessions::record_reauthentication(&transaction, session, ctx.clock.now()).await?;
     let event = AuditEvent::by_owner(account.user.id, AuditEventKind::PasswordChanged, info)
         .in_session(session);
@@ -108,6 +112,7 @@ pub async fn set_by_operator(
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, account.user.id).await?;
     let account = account.ok_or(SetPasswordError::Unknown)?;
+    // Attackers guessed at the old password, so their attempts count no longer.
     sessions::reset_failures(ctx, &transaction, email).await?;
     let event = AuditEvent::on_user(account.user.id, AuditEventKind::PasswordSet, info);
     replace(ctx, &transaction, &account, &hash, None, event).await?;
@@ -116,7 +121,7 @@ pub async fn set_by_operator(
     Ok(())
 }
 
-/// Writes the password, ends the sessions, and writes the audit event and the e-mail.
+/// Sets the password and ends the sessions, with the audit event and the e-mail.
 async fn replace(
     ctx: &Context,
     transaction: &Transaction,
@@ -132,6 +137,7 @@ async fn replace(
     let why = EndReason::PasswordChanged;
     sessions::end_all(transaction, user.id, except, why, now).await?;
     audit::record(transaction, event, now).await?;
+    // A thief may have changed it: the e-mail lets the owner lock the account.
     let not_me =
         links::create(ctx, transaction, Purpose::NotMe, user.id, Some(&user.email)).await?;
     let content =

@@ -1,7 +1,7 @@
 //! Password reset: a new password by a link in an e-mail.
 //!
-//! A request does the same for every address: it is counted, and put into the outbox. The worker finds
-//! out whether the address has an account, long after the answer.
+//! A request does the same for every address. The worker finds out whether the address has an
+//! account.
 
 use std::time::Duration;
 
@@ -25,18 +25,19 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Language, Password, RequestInfo, Secret};
 
-/// Three e-mails an hour to one address, regardless of the requester: two at once, and one after an
-/// hour's wait. Further requests get the same response and send nothing.
+/// Limits e-mails to one address to three an hour, regardless of the requester. Further requests
+/// get the same response and send nothing.
 const BY_EMAIL: Limit = Limit {
     name: "reset-email",
+    // The third is still sent, and starts the wait.
     free: 2,
     forgets_one_in: Duration::from_hours(1),
     first_wait: Duration::from_hours(1),
     longest_wait: Duration::from_hours(1),
 };
 
-/// Requests from one client network, for any addresses: many pupils forget their password on the first
-/// day of school.
+/// Limits requests from one client network, for any addresses: many pupils forget their password on
+/// the first day of school.
 const BY_PLACE: Limit = Limit {
     name: "reset-place",
     free: 50,
@@ -78,6 +79,8 @@ pub async fn request(
         }
         Err(error) => return Err(error),
     }
+    // Written for every address alike: the worker looks the account up, where the time it takes
+    // shows nothing (decision 0012).
     let to = Recipient { user: None, email, language };
     let request = EmailContent::new(EmailKind::ResetPassword).about(info, now);
     let transaction = ctx.db.begin().await?;
@@ -107,8 +110,8 @@ pub async fn check_password_strength(
     Ok(found.map_err(NewPasswordError::from)?)
 }
 
-/// Sets the password by link and ends every session. Of several attempts with one link, one succeeds.
-/// It does not log the user in. It verifies the address, because the link was sent there.
+/// Sets the password by link, verifies the address and ends every session; does not log the user
+/// in. Of several attempts with one link, one succeeds.
 pub async fn reset(
     ctx: &Context,
     token: &Secret,
@@ -116,6 +119,7 @@ pub async fn reset(
     info: &RequestInfo,
 ) -> Result<(), PasswordResetError> {
     let account = account(ctx, token).await?.ok_or(PasswordResetError::Dead)?;
+    // Before the transaction: SQLite has one writer, which must not wait for a hash.
     let hash = accounts::hash_new_password(ctx, password, account.user_attributes()).await?;
 
     let now = ctx.clock.now();
@@ -131,6 +135,7 @@ pub async fn reset(
     sessions::reset_failures(ctx, &transaction, &account.user.email).await?;
     // An attacker who signed up by a provider with a foreign address would otherwise keep access.
     social::disconnect_unverified(&transaction, &account, info, now).await?;
+    // The link was sent to this address, or staff gave it to the user.
     accounts::set_email_verified(&transaction, user, now).await?;
     sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
     audit::record(

@@ -15,11 +15,13 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Password, Profile, RequestInfo, Secret, User};
 
-/// A page asks at each pause of typing, a dozen times per sign-up, and a class signs up from one
-/// network. At the lasting rate of one a second, one network keeps a core busy for 8 ms of each second.
+/// Limits checks from one client network.
 const BY_PLACE: Limit = Limit {
     name: "strength-place",
+    // A page asks at each pause of typing, a dozen times per sign-up, and a class signs up from one
+    // network.
     free: 600,
+    // At one check a second, one network keeps a core busy for 8 ms of each second.
     forgets_one_in: std::time::Duration::from_secs(1),
     first_wait: std::time::Duration::from_secs(2),
     longest_wait: std::time::Duration::from_mins(1),
@@ -70,12 +72,12 @@ pub async fn check(
     Ok(accounts::check_password_strength(ctx, password, attributes).await?)
 }
 
-/// Returns the attributes of the owner of a reset link; none when the link is invalid, which its form
-/// reports.
+/// Returns the attributes of the owner of a reset link; none when the link is invalid.
 async fn attributes_of_link(ctx: &Context, token: &Secret) -> Result<UserAttributes, DbError> {
     let unknown = UserAttributes { email: None, profile: Profile::default() };
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
     let Some(link) = link.filter(|link| link.purpose == Purpose::ResetPassword) else {
+        // The form reports an invalid link; the meter has no place for it.
         return Ok(unknown);
     };
     let account = accounts::find_by_id(&ctx.db, link.user).await?;

@@ -10,8 +10,6 @@ use crate::db::DbError;
 use crate::types::{Language, Profile, ProfileField, RequestInfo, User, UserId};
 
 /// Changes a profile, and returns the user as they are then; `None` when the account is gone.
-///
-/// `change` sees the profile as the locked account has it, so what it leaves alone is not overwritten.
 pub async fn update(
     ctx: &Context,
     id: UserId,
@@ -23,6 +21,7 @@ pub async fn update(
     let Some(account) = accounts::lock(&transaction, id).await? else { return Ok(None) };
     let mut user = account.user;
     let (before, language) = (user.profile.clone(), user.language);
+    // On the profile of the locked account, so that two updates of different fields both succeed.
     change(&mut user.profile, &mut user.language);
     let fields = user.profile.changed_fields(&before).into_iter();
     let mut changed: Vec<_> = fields.map(ProfileField::as_str).collect();
@@ -47,6 +46,7 @@ pub async fn set_language(ctx: &Context, user: &User, language: Language) -> Res
     }
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
+    // Both are written by one statement, so the profile must be the one of the locked account.
     let Some(account) = accounts::lock(&transaction, user.id).await? else { return Ok(()) };
     accounts::set_profile(&transaction, user.id, &account.user.profile, language, now).await?;
     transaction.commit().await?;

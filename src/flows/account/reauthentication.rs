@@ -16,15 +16,16 @@ pub async fn with_password(
     password: Password,
     info: &RequestInfo,
 ) -> Result<(), AuthError> {
-    let proved = sessions::verify_password(ctx, email, password, info).await?;
+    let verified = sessions::verify_password(ctx, email, password, info).await?;
     let now = ctx.clock.now();
-    let user = proved.account.user.id;
+    let user = verified.account.user.id;
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
-    if !account.is_some_and(|account| proved.still_matches(&account)) {
+    // The password may have been changed while it was compared.
+    if !account.is_some_and(|account| verified.still_matches(&account)) {
         return Err(AuthError::WrongCredentials);
     }
-    proved.refund_attempt_in(&transaction).await?;
+    verified.refund_attempt_in(&transaction).await?;
     sessions::record_reauthentication(&transaction, session, now).await?;
     let event =
         AuditEvent::by_owner(user, AuditEventKind::Reauthenticated, info).in_session(session);

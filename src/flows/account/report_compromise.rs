@@ -22,6 +22,7 @@ use crate::types::{RequestInfo, Secret};
 pub async fn report(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result<(), LinkError> {
     let link = find(ctx, token, Purpose::NotMe).await?;
     let (transaction, account) = begin(ctx, &link).await?;
+    // The link was sent to the address that the account had then.
     let is_about_it =
         link.email.as_ref().is_some_and(|it| it.canonical() == account.user.email.canonical());
     let now = ctx.clock.now();
@@ -32,8 +33,7 @@ pub async fn report(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result
     finish(transaction, &account).await
 }
 
-/// Moves an account back to the address of the link, also when its address was changed again since. The
-/// links of later changes are revoked, so the first owner has the last word.
+/// Moves an account back to the address of the link, also when its address was changed again since.
 pub async fn undo_email_change(
     ctx: &Context,
     token: &Secret,
@@ -48,8 +48,10 @@ pub async fn undo_email_change(
     {
         return Err(LinkError::Invalid);
     }
+    // Also the undo links of later changes, so that the first owner has the last word.
     let later = [Purpose::UndoEmailChange];
     links::revoke(&transaction, link.user, &later, link.created_at, now).await?;
+    // The e-mail with the link to a new password must go to the old address.
     account.user.email = old;
     lock_account(ctx, &transaction, &account, AuditEventKind::EmailChangeUndone, info).await?;
     finish(transaction, &account).await
@@ -67,8 +69,8 @@ async fn begin(ctx: &Context, link: &Link) -> Result<(Transaction, Account), Lin
     Ok((transaction, account))
 }
 
-/// Locks an account. The attacker may know the password or have connected a provider, so both are
-/// removed; the link to a new password goes to the account's address.
+/// Removes the password and the connected providers, ends every session, and sends a link to a new
+/// password to the account's address.
 async fn lock_account(
     ctx: &Context,
     transaction: &Transaction,
@@ -78,10 +80,13 @@ async fn lock_account(
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let user = account.user.id;
+    // The attacker may know the password or have connected a provider.
     accounts::set_password(transaction, user, None, now).await?;
     social::disconnect_all(transaction, account, info, now).await?;
     sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
     audit::record(transaction, AuditEvent::by_owner(user, action, info), now).await?;
+    // A new link, and no form right away: the one that was followed works for a week and may lie in
+    // an archive, this one for an hour.
     let link = links::create(ctx, transaction, Purpose::ResetPassword, user, None).await?;
     let content = EmailContent::new(EmailKind::AccountLocked).with_link(link).about(info, now);
     outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;

@@ -10,9 +10,8 @@ use crate::sessions;
 use crate::sessions::EndReason;
 use crate::types::{RequestInfo, SessionId, UserId};
 
-/// Ends one session of a user, at the request of another session of theirs. Returns `false` when there
-/// is nothing to end: it is another user's, has ended, or never existed; which of these is not
-/// revealed.
+/// Ends one session of a user, at the request of another session of theirs. Returns `false` when
+/// there is nothing to end.
 pub async fn end(
     ctx: &Context,
     user: UserId,
@@ -23,6 +22,8 @@ pub async fn end(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let why = EndReason::EndedByOwner;
+    // Another user's, ended and unknown look the same, so that nothing is revealed about other
+    // users.
     if !sessions::end_from(&transaction, user, asking, session, why, now).await? {
         return Ok(false);
     }
@@ -38,8 +39,7 @@ pub async fn end(
     Ok(true)
 }
 
-/// Ends every session of a user but the one that requests it, and returns how many. A session that has
-/// ended itself ends none.
+/// Ends every session of a user but the one that requests it, and returns how many.
 pub async fn end_others(
     ctx: &Context,
     user: UserId,
@@ -49,6 +49,7 @@ pub async fn end_others(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let why = EndReason::EndedByOwner;
+    // A session that has ended itself ends none: of two that end each other, one remains.
     let over = sessions::end_others(&transaction, user, asking, why, now).await?;
     if !over.is_empty() {
         let event = AuditEvent::by_owner(user, AuditEventKind::OtherSessionsEnded, info)

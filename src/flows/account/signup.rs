@@ -1,7 +1,7 @@
 //! Sign-up: creates an account and its first session, or neither.
 //!
-//! Where verification is mandatory there is no session yet, and a taken address gets the same answer as
-//! a free one: only its owner learns of the attempt, by e-mail.
+//! Where verification is mandatory there is no session yet, and a taken address gets the same
+//! answer as a free one.
 
 use std::time::Duration;
 
@@ -22,17 +22,19 @@ use crate::throttle;
 use crate::throttle::{Attempt, Limit, ThrottleError};
 use crate::types::{Email, Language, Password, Profile, RequestInfo, SessionId};
 
-/// A school or an office may sign up from one network within an hour; a robot continues all night.
+/// Limits sign-ups from one client network.
 const BY_PLACE: Limit = Limit {
     name: "signup-place",
+    // A school or an office may sign up from one network within an hour; a robot continues all
+    // night.
     free: 200,
     forgets_one_in: Duration::from_mins(1),
     first_wait: Duration::from_secs(30),
     longest_wait: Duration::from_mins(10),
 };
 
-/// A sign-up reveals whether an address is taken, to the visitor or by e-mail to its owner. This limits
-/// how often that happens for one address.
+/// Limits how often a sign-up reveals that one address is taken, to the visitor or by e-mail to its
+/// owner.
 const BY_EMAIL: Limit = Limit {
     name: "signup-email",
     free: 20,
@@ -112,15 +114,19 @@ pub async fn sign_up(
     let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory;
     let (email, language) = (request.email.clone(), request.language);
     let password = request.password.clone();
+    // Hashed also for a taken address, so that both cost the same.
     let account = account(ctx, request).await?;
 
     let transaction = ctx.db.begin().await?;
+    // The database decides whether the address is free: a query before the insert could be
+    // outdated.
     let Some(user) = accounts::create(&transaction, account, now).await? else {
         tracing::info!(request.id = info.request_id, "sign-up refused: the address is taken");
         drop(transaction);
         if !must_verify {
             return Err(explain_taken(ctx, &email, password, info).await?);
         }
+        // Only the owner of the address learns of the attempt.
         accounts::notify_existing_owner(ctx, &email, info).await?;
         return Ok(SignupOutcome::EmailSent);
     };
@@ -146,24 +152,24 @@ pub async fn sign_up(
     Ok(SignupOutcome::SignedIn(tokens))
 }
 
-/// Explains a taken address to its owner. A visitor who signs up with the account's password is its
-/// owner, who may have forgotten that it was suspended or is about to be deleted. The password is
-/// compared and counted as at a log-in, whatever the state of the account, so a stranger learns only
-/// that the address is taken. Where verification is mandatory, not even that is revealed; the owner
-/// learns it at the log-in, to which the e-mail leads.
+/// Explains a taken address to its owner, who may have forgotten that the account was suspended or
+/// is about to be deleted.
 async fn explain_taken(
     ctx: &Context,
     email: &Email,
     password: Password,
     info: &RequestInfo,
 ) -> Result<SignupError, DbError> {
-    let proved = match sessions::verify_password(ctx, email, password, info).await {
-        Ok(proved) => proved,
+    // A visitor who gives the account's password is its owner. It is compared and counted as at a
+    // log-in, whatever the state of the account, so a stranger learns only that the address is
+    // taken.
+    let verified = match sessions::verify_password(ctx, email, password, info).await {
+        Ok(verified) => verified,
         Err(AuthError::Database(error)) => return Err(error),
         Err(_) => return Ok(SignupError::EmailTaken),
     };
-    proved.refund_attempt(ctx).await?;
-    Ok(match (Inactive::of(&proved.account, ctx.clock.now()), proved.account.deletes_at) {
+    verified.refund_attempt(ctx).await?;
+    Ok(match (Inactive::of(&verified.account, ctx.clock.now()), verified.account.deletes_at) {
         (Some(inactive), _) => SignupError::Inactive(inactive),
         (None, Some(at)) => SignupError::DeletionPending(at),
         (None, None) => SignupError::EmailTaken,
@@ -180,8 +186,7 @@ async fn account(ctx: &Context, request: SignupRequest) -> Result<NewAccount, Ne
     })
 }
 
-/// Returns everything that is wrong with a password whose form is rejected anyway. It counts as an
-/// attempt, because the check costs work.
+/// Returns everything that is wrong with a password whose form is rejected anyway.
 ///
 /// # Errors
 /// [`SignupError`] when the password was not checked.
@@ -194,6 +199,7 @@ pub async fn check_password_strength(
     if ctx.settings.signup == SignupMode::Closed {
         return Err(SignupError::Closed);
     }
+    // It counts as an attempt, because the check costs work.
     let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));
     throttle::check_rate_limit(&ctx.db, &[place], ctx.clock.now()).await?;
     let found = accounts::check_password_strength(ctx, password, attributes).await;

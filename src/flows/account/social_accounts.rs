@@ -82,8 +82,7 @@ pub async fn reauthenticate(
     Ok(())
 }
 
-/// Disconnects an identity of the signed-in user, unless it is the last way to log in. The lock on the
-/// account serializes two attempts at once.
+/// Disconnects an identity of the signed-in user, unless it is the last way to log in.
 pub async fn disconnect(
     ctx: &Context,
     user: UserId,
@@ -93,6 +92,7 @@ pub async fn disconnect(
     let providers = social::list_active(ctx).await?;
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
+    // The lock serializes two attempts at once, which could each leave only the other's identity.
     let owner = accounts::lock(&transaction, user).await?.ok_or(DisconnectError::Stays)?;
     let has_password = owner.password_hash.is_some();
     let gone = social::disconnect(&transaction, user, identity, &providers, has_password).await?;

@@ -4,14 +4,13 @@
 //! Every count is bounded and reads only an index. All of them are cached for half a minute; the
 //! counts of past days until the day ends.
 
-use std::any::Any;
 use std::ops::Range;
-use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 
 use crate::context::Context;
 use crate::db::DbError;
+use crate::types::DashboardStats;
 use crate::{accounts, audit, sessions};
 
 /// Counts stop here: a larger number tells nothing more and takes its time.
@@ -20,38 +19,10 @@ pub const AT_MOST: u64 = 1_000_000;
 /// Days in the chart, today included.
 const DAYS: i64 = 30;
 
-/// Counts for the dashboard. They are bounded; a count at its bound means "at least".
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DashboardStats {
-    /// Accounts.
-    pub users: u64,
-    /// Active accounts.
-    pub active: u64,
-    /// Accounts with a verified e-mail address.
-    pub verified: u64,
-    /// Accounts created today.
-    pub new_today: u64,
-    /// Active sessions.
-    pub sessions: u64,
-    /// Failed log-ins of the last 24 hours.
-    pub failures: u64,
-    /// The last days, the latest last: day since 1970 in UTC, sign-ups, log-ins.
-    pub days: Vec<(i64, u64, u64)>,
-}
-
-impl DashboardStats {
-    /// Returns the days before `today`, which no longer change, if they were counted today.
-    fn past_days(&self, today: i64) -> Option<Vec<(i64, u64, u64)>> {
-        let (last, past) = self.days.split_last()?;
-        (last.0 == today).then(|| past.to_vec())
-    }
-}
-
 /// Returns the statistics, at most half a minute old.
-pub async fn stats(ctx: &Context) -> Result<Arc<DashboardStats>, DbError> {
+pub async fn stats(ctx: &Context) -> Result<DashboardStats, DbError> {
     let now = ctx.clock.now();
-    let cached = |stats: Arc<dyn Any + Send + Sync>| stats.downcast::<DashboardStats>().ok();
-    if let Some(stats) = ctx.dashboard_stats.get(now).and_then(cached) {
+    if let Some(stats) = ctx.dashboard_stats.get(now) {
         return Ok(stats);
     }
     let midnight = now.date().midnight().assume_utc();
@@ -60,13 +31,12 @@ pub async fn stats(ctx: &Context) -> Result<Arc<DashboardStats>, DbError> {
     let since = now - Duration::DAY;
     let failed = audit::AuditEventKind::LoginFailed;
     let today = midnight.unix_timestamp() / Duration::DAY.whole_seconds();
-    let mut days =
-        match ctx.dashboard_stats.get_stale().and_then(cached).and_then(|it| it.past_days(today)) {
-            Some(past) => past,
-            None => count(ctx, today - DAYS + 1..today).await?,
-        };
+    let mut days = match ctx.dashboard_stats.get_stale().and_then(|it| it.past_days(today)) {
+        Some(past) => past,
+        None => count(ctx, today - DAYS + 1..today).await?,
+    };
     days.extend(count(ctx, today..today + 1).await?);
-    let stats = Arc::new(DashboardStats {
+    let stats = DashboardStats {
         users,
         active: users.saturating_sub(inactive),
         verified: users.saturating_sub(unverified),
@@ -74,7 +44,7 @@ pub async fn stats(ctx: &Context) -> Result<Arc<DashboardStats>, DbError> {
         sessions: sessions::count_active(ctx, now, AT_MOST).await?,
         failures: audit::count_since(&ctx.db, failed, since, AT_MOST).await?,
         days,
-    });
+    };
     ctx.dashboard_stats.set(stats.clone(), now);
     Ok(stats)
 }

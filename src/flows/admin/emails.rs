@@ -1,4 +1,4 @@
-//! What staff do to e-mails that wait.
+//! What staff do to e-mails in the outbox.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ pub enum RetryOutcome {
     NotWaiting,
 }
 
-/// Makes an e-mail due now that failed and waits for its next try.
+/// Makes an e-mail due now that failed and waits for its next attempt.
 pub async fn retry(
     ctx: &Context,
     by: &User,
@@ -31,6 +31,7 @@ pub async fn retry(
         return Ok(RetryOutcome::NotWaiting);
     }
     let event = AuditEvent {
+        // The event is about an e-mail and not about the user who acts.
         target: None,
         ..AuditEvent::by_owner(by.id, AuditEventKind::EmailRetried, info)
     };

@@ -35,7 +35,7 @@ pub enum GroupError {
     Database(#[from] DbError),
 }
 
-/// Tells whether a user may change or delete a group that grants these permissions.
+/// Returns whether a user may change or delete a group that grants these permissions.
 #[must_use]
 pub fn may_manage(user: &User, granted: Permissions) -> bool {
     granted.are_within(user.permissions())
@@ -48,6 +48,7 @@ pub async fn create(
     name: &GroupName,
     permissions: Permissions,
 ) -> Result<GroupId, GroupError> {
+    // A group that grants more than its maker has would be a way to more permissions.
     if !may_manage(actor.user, permissions) {
         return Err(GroupError::MissingPermissions);
     }
@@ -75,6 +76,7 @@ pub async fn update(
     if !may_manage(actor.user, permissions) {
         return Err(GroupError::MissingPermissions);
     }
+    // Taking a permission from a group takes it from its members.
     if !group.permissions.are_within(permissions) {
         ensure_may_manage_members(&transaction, actor, id).await?;
     }
@@ -112,14 +114,14 @@ pub async fn delete(ctx: &Context, actor: Actor<'_>, id: GroupId) -> Result<(), 
     finish(ctx, actor, transaction, AuditEventKind::GroupDeleted, id, changes).await
 }
 
-/// Returns the group, locked until the transaction ends. Checks permissions only then: what the
-/// group grants may have changed since the page was rendered.
+/// Returns the group, locked until the transaction ends.
 async fn lock(
     transaction: &Transaction,
     actor: Actor<'_>,
     id: GroupId,
 ) -> Result<Group, GroupError> {
     let group = groups::lock(transaction, id).await?.ok_or(GroupError::NotFound)?;
+    // Checked under the lock: what the group grants may have changed since the page was rendered.
     if may_manage(actor.user, group.permissions) {
         Ok(group)
     } else {
@@ -153,6 +155,7 @@ async fn finish(
 ) -> Result<(), GroupError> {
     let details = json!({ "group": id.0, "changes": changes });
     let event =
+        // The event is about a group and not about the user who acts.
         AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, kind, actor.info) };
     audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;

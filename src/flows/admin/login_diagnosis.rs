@@ -16,7 +16,7 @@ use crate::sessions;
 use crate::social;
 use crate::throttle;
 
-/// Failed log-ins that are read.
+/// The number of failed log-ins that are read.
 const LAST: u64 = 5;
 
 /// The first reason why a user cannot log in.
@@ -63,6 +63,7 @@ fn diagnose_account(
     providers: Vec<String>,
     failures: &[RecordedEvent],
 ) -> LoginDiagnosis {
+    // The next log-in ends a suspension that is over, also before the worker does.
     let is_over = account.inactive_until.is_some_and(|until| until <= ctx.clock.now());
     if !account.is_active && !is_over {
         return match account.deletes_at {

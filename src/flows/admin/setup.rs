@@ -42,19 +42,20 @@ pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
     if accounts::has_superuser(&transaction).await? {
         return Ok(None);
     }
+    // Every start has a link of its own: only hashes are stored, so no earlier one can be printed.
     let token = ctx.random.secret();
     links::insert(&transaction, &token, Purpose::Setup, ctx.clock.now()).await?;
     transaction.commit().await?;
     Ok(Some(token))
 }
 
-/// Tells whether a link would work.
+/// Returns whether a link would work.
 pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     let is_good = links::is_valid(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await?;
     Ok(is_good && !accounts::has_superuser(&ctx.db).await?)
 }
 
-/// Tells whether a link was a setup link and the site has its superuser.
+/// Returns whether a link was a setup link and the site has its superuser.
 pub async fn is_finished(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     let link = links::find_past(&ctx.db, token).await?;
     let is_ours = link.is_some_and(|link| link.purpose == Purpose::Setup);
@@ -94,6 +95,7 @@ pub async fn create_superuser_by_link(
     ensure_address_allowed(ctx, &email)?;
     let account = prepare(ctx, email.clone(), language, password).await?;
     let transaction = ctx.db.begin().await?;
+    // All setup links are used up at once, so that of two attempts with two links one succeeds.
     let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
         && !accounts::has_superuser(&transaction).await?;
     if !is_first {
@@ -125,8 +127,8 @@ pub async fn create_superuser(
 }
 
 fn ensure_address_allowed(ctx: &Context, email: &Email) -> Result<(), SetupError> {
-    let is_taken = ctx.settings.accepts_superuser_email(email);
-    if is_taken { Ok(()) } else { Err(SetupError::LocalEmail) }
+    let is_accepted = ctx.settings.accepts_superuser_email(email);
+    if is_accepted { Ok(()) } else { Err(SetupError::LocalEmail) }
 }
 
 async fn prepare(

@@ -43,6 +43,7 @@ pub async fn create(
 ) -> Result<(), ProviderError> {
     let registration =
         ClientRegistration::parse(&input.registration).map_err(ProviderError::InvalidFields)?;
+    // Before the transaction: an issuer may take seconds to answer.
     ctx.oauth.check_issuer(&registration, ctx.clock.now()).await?;
     let transaction = ctx.db.begin().await?;
     let id = social::create_provider(ctx, &transaction, &registration, input).await?;
@@ -51,8 +52,7 @@ pub async fn create(
     finish(ctx, actor, transaction, AuditEventKind::ProviderAdded, id, changes).await
 }
 
-/// Changes a registration. An empty secret keeps the stored one; the kind and the name in URLs
-/// stay.
+/// Changes a registration, except its kind and its name in URLs.
 pub async fn update(
     ctx: &Context,
     actor: Actor<'_>,
@@ -62,10 +62,12 @@ pub async fn update(
     let id = provider.id.ok_or(ProviderError::NotFound)?;
     let before = &provider.registration;
     let mut input = input.clone();
+    // Identities and the provider's console hold the name in URLs.
     input.registration.provider = before.kind.as_str().into();
     input.registration.slug.clone_from(&before.slug);
     let is_secret_new = !input.registration.client_secret.trim().is_empty();
     if let (false, Some(secret)) = (is_secret_new, &before.client_secret) {
+        // The form never shows the stored secret, so an empty field means that it stays.
         input.registration.client_secret = secret.expose().to_owned();
     }
     let registration =
@@ -77,6 +79,7 @@ pub async fn update(
     }
     let changes = json!({
         "client_id": [before.client_id, registration.client_id],
+        // Only whether it changed: the audit log holds no secrets.
         "client_secret": is_secret_new,
         "is_active": [provider.is_active, input.is_active],
         "issuer": [before.issuer, registration.issuer],
@@ -108,6 +111,7 @@ async fn finish(
 ) -> Result<(), ProviderError> {
     let details = json!({ "provider": id, "changes": changes });
     let event =
+        // The event is about a provider and not about the user who acts.
         AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, kind, actor.info) };
     audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;

@@ -37,7 +37,6 @@ pub async fn perform(
 }
 
 /// Creates a link for a new password and returns it; with `by_email` it is also sent to the user.
-/// Older links of this kind stop working.
 pub async fn create_reset_link(
     ctx: &Context,
     actor: Actor<'_>,
@@ -52,6 +51,7 @@ pub async fn create_reset_link(
         return Err(AdminError::Forbidden);
     }
     let reset = Purpose::ResetPassword;
+    // Only the newest link works.
     links::revoke(&transaction, target, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
     let link = links::create(ctx, &transaction, reset, target, None).await?;
     if by_email {

@@ -81,7 +81,6 @@ pub struct CreatedUser {
     pub invitation: Option<Secret>,
 }
 
-/// Creates an account.
 pub async fn create(
     ctx: &Context,
     actor: Actor<'_>,
@@ -90,10 +89,12 @@ pub async fn create(
     if !ctx.settings.accepts_email(&new_user.email) {
         return Err(CreateUserError::LocalEmail);
     }
+    // A browser that was left open must not be able to make an administrator.
     let has_roles = new_user.is_staff || new_user.is_superuser || !new_user.groups.is_empty();
     if has_roles && !new_user.has_reauthenticated {
         return Err(CreateUserError::ReauthenticationRequired);
     }
+    // Before the transaction: SQLite has one writer, which must not wait for a hash.
     let hash = match new_user.password.clone() {
         Some(password) => {
             let (email, profile) = (Some(new_user.email.clone()), new_user.profile.clone());
@@ -103,8 +104,11 @@ pub async fn create(
         None => None,
     };
     let now = ctx.clock.now();
+    // A link to a new password does not work while the account is inactive.
     let is_invited = hash.is_none() && new_user.is_active;
     let transaction = ctx.db.begin().await?;
+    // Roles and groups are read in the transaction: both may have changed since the request was
+    // checked.
     let staff = admin::reload_actor(&transaction, actor.user.id).await?;
     let wanted = groups::lock_all(&transaction, &new_user.groups).await?;
     let wanted = wanted.ok_or(CreateUserError::GroupNotFound)?;

@@ -15,7 +15,7 @@ use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::DbError;
 use crate::types::{BulkJobId, Email, Permission};
 
-/// Addresses per query.
+/// The number of addresses in one query.
 const ADDRESSES_PER_QUERY: usize = 500;
 
 /// Returns the positions in the list of the addresses that already have an account.
@@ -37,13 +37,15 @@ pub async fn find_existing(ctx: &Context, emails: &[Email]) -> Result<Vec<usize>
 /// [`QueueFull`] when the hashing threads are too busy to measure their speed.
 pub async fn find_costly_hashes<'n>(
     ctx: &Context,
-    people: impl Iterator<Item = &'n ImportedUser>,
+    users: impl Iterator<Item = &'n ImportedUser>,
 ) -> Result<Vec<usize>, QueueFull> {
-    let hashes: Vec<_> = people
+    let hashes: Vec<_> = users
         .enumerate()
         .filter(|(_, user)| !user.password_hash.is_empty())
         .map(|(position, user)| (position, PasswordHash::from_stored(user.password_hash.clone())))
         .collect();
+    // Measuring the machine takes a moment on the hashing threads; a list without hashes needs
+    // none.
     if hashes.is_empty() {
         return Ok(Vec::new());
     }
@@ -55,7 +57,7 @@ pub async fn find_costly_hashes<'n>(
         .collect())
 }
 
-/// Keeps a list, sealed, until it is enqueued.
+/// Stores a list, sealed because it may contain hashes, until it is enqueued.
 pub async fn draft(
     ctx: &Context,
     actor: Actor<'_>,
@@ -74,7 +76,7 @@ pub async fn draft(
     Ok(id)
 }
 
-/// Enqueues a draft. Returns `false` when this user has no such draft, or it is too old or was
+/// Enqueues a draft. Returns `false` when this user has no such draft, or when it is too old or was
 /// enqueued before.
 pub async fn enqueue(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<bool, DbError> {
     let transaction = ctx.db.begin().await?;

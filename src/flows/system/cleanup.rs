@@ -7,10 +7,10 @@ use crate::context::Context;
 use crate::db::DbError;
 use crate::{accounts, audit, keys, links, outbox, sessions, throttle};
 
-/// Rows a transaction deletes at most: a few milliseconds of SQLite's one writer.
+/// The most rows that a transaction deletes: a few milliseconds of SQLite's one writer.
 const BATCH: u32 = 500;
 
-/// How long e-mails are kept that went into a folder.
+/// How long e-mails stay in the folder of `mail_url = "file"`.
 const KEEP_FILES: Duration = Duration::from_hours(30 * 24);
 
 /// Deletes one batch of everything that has expired; returns whether there may be more.
@@ -27,6 +27,7 @@ pub async fn sweep(ctx: &Context) -> Result<bool, DbError> {
         keys::sweep(&transaction, now).await?,
     ];
     transaction.commit().await?;
+    // A table that filled its batch may hold more.
     Ok(gone.into_iter().any(|rows| rows >= u64::from(BATCH)))
 }
 
@@ -38,6 +39,7 @@ pub async fn end_suspensions(ctx: &Context) -> Result<bool, DbError> {
     let suspended = accounts::list_suspended_until(&ctx.db, now, batch).await?;
     for user in &suspended {
         let transaction = ctx.db.begin().await?;
+        // Under a condition: staff may have changed the suspension since it was listed.
         if accounts::end_suspension(&transaction, *user, now).await? {
             transaction.commit().await?;
             tracing::info!(user.id = user.0, "a suspension is over");
@@ -49,7 +51,7 @@ pub async fn end_suspensions(ctx: &Context) -> Result<bool, DbError> {
 /// Deletes one batch of old e-mails from the mail folder; returns whether there may be more.
 ///
 /// # Errors
-/// What the system says.
+/// When the folder cannot be read, or an e-mail in it cannot be deleted.
 pub async fn sweep_mail_folder(ctx: &Context) -> std::io::Result<bool> {
     let gone = ctx.mailer.sweep(ctx.clock.now() - KEEP_FILES).await?;
     Ok(gone > 0)

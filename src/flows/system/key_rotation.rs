@@ -1,8 +1,8 @@
 //! Replacing the signing key: on command, when it has signed for long enough, or when the settings
 //! name another algorithm.
 //!
-//! No one is logged out by it: tokens signed by the old key are accepted until they expire, unless
-//! the key may have leaked.
+//! No user is logged out: tokens signed by the old key are accepted until they expire, unless the
+//! key may have leaked.
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -22,7 +22,7 @@ pub struct NextKey {
     pub id: String,
     /// When it begins to sign.
     pub signs_from: OffsetDateTime,
-    /// Whether it was made just now; otherwise it was waiting already.
+    /// Whether it was created just now; otherwise it was waiting already.
     pub is_new: bool,
 }
 
@@ -47,6 +47,7 @@ pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysEr
             let (id, signs_from) = (youngest.key.id.clone(), youngest.signs_from);
             return Ok(NextKey { id, signs_from, is_new: false });
         }
+        // Another node may have created this generation; then the loop finds its key.
         if let Some(next) =
             add_key(ctx, youngest.key.algorithm, Activation::Announced, info).await?
         {
@@ -56,13 +57,13 @@ pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysEr
 }
 
 /// Replaces all keys by a new one at once, because one may have leaked: no access token that they
-/// signed is accepted any more. Sessions stay alive, because refresh tokens have a key of their
-/// own.
+/// signed is accepted any more.
 pub async fn replace(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysError> {
     loop {
         keys::load(ctx).await?;
         let ring = ctx.keyring();
         let youngest = ring.keys().first().expect("a ring that was loaded has a key");
+        // Sessions stay alive: refresh tokens have a key of their own.
         let algorithm = youngest.key.algorithm;
         if let Some(only) = add_key(ctx, algorithm, Activation::ReplacingAll, info).await? {
             return Ok(only);
@@ -70,23 +71,24 @@ pub async fn replace(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysE
     }
 }
 
-/// Looks whether other nodes have made keys, and has the next one made when the youngest has signed for
-/// long enough. A key that is handed over by hand is not replaced behind anybody's back.
+/// Loads keys that other nodes have created, and creates the next one when the youngest has signed
+/// for long enough.
 pub async fn rotate_if_due(ctx: &Context) -> Result<(), KeysError> {
     keys::load(ctx).await?;
     let ring = ctx.keyring();
     let youngest = ring.keys().first().expect("a ring that was loaded has a key");
     let algorithm = youngest.key.algorithm;
+    // Created early enough to be published before it signs.
     let due_at =
         youngest.signs_from + ctx.settings.signing_key_lifetime - keys::publication_lead(algorithm);
+    // A shared key is handed to other services by hand, so it is not replaced by age.
     if algorithm != Algorithm::Hs256 && due_at <= ctx.clock.now() {
         rotate(ctx, &program()).await?;
     }
     Ok(())
 }
 
-/// Creates a key of the algorithm in the settings, if the youngest has another. It signs at once:
-/// services that verify have to know of such a change anyway.
+/// Creates a key of the algorithm in the settings, if the youngest has another.
 pub async fn ensure_algorithm(ctx: &Context) -> Result<(), KeysError> {
     let wanted = ctx.settings.signing_algorithm;
     loop {
@@ -94,12 +96,14 @@ pub async fn ensure_algorithm(ctx: &Context) -> Result<(), KeysError> {
         if ring.keys().first().is_some_and(|youngest| youngest.key.algorithm == wanted) {
             return Ok(());
         }
+        // It signs at once: services that verify have to know of such a change anyway, and a
+        // setting that takes effect ten minutes later looks broken.
         add_key(ctx, wanted, Activation::AtOnce, &program()).await?;
         keys::load(ctx).await?;
     }
 }
 
-/// Makes a key and puts it in the line; `None` when another node has put one there meanwhile.
+/// Creates a key as the next generation; returns `None` when another node has created it meanwhile.
 async fn add_key(
     ctx: &Context,
     algorithm: Algorithm,
@@ -128,7 +132,7 @@ async fn add_key(
     Ok(Some(NextKey { id: key.id, signs_from: key.signs_from, is_new: true }))
 }
 
-/// The program itself.
+/// Returns the request info of the program itself.
 fn program() -> RequestInfo {
     RequestInfo::from_terminal(String::new())
 }

@@ -11,9 +11,7 @@ use crate::context::Context;
 /// more would only cost us signature checks.
 const MAX_OF_ONE_NAME: usize = 8;
 
-/// Returns the cookie of this name; of several, the one that is ours. Cookies ignore ports (RFC
-/// 6265, 8.5), so another site on the same host name may have set one of the same name, and
-/// Rocket's jar keeps only the last of them.
+/// Returns the cookie of this name; of several, the one that is ours.
 pub(super) fn ours<'r>(
     request: &'r Request<'_>,
     ctx: &Context,
@@ -21,6 +19,8 @@ pub(super) fn ours<'r>(
     is_ours: impl Fn(&Context, &str) -> bool,
 ) -> Option<&'r str> {
     let full_name = name.on_site(is_secure(ctx));
+    // Cookies ignore ports (RFC 6265, 8.5), so another site on the same host name may have set one
+    // of the same name. Rocket's jar keeps only the last of them.
     let pairs = request.headers().get("Cookie").flat_map(|header| header.split(';'));
     let values = pairs.filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -71,9 +71,9 @@ pub(super) fn cookie(
     cookie
 }
 
-/// Returns an expired cookie that removes this one. Rocket's own removal would omit Secure, and
-/// browsers would ignore it.
+/// Returns an expired cookie that removes this one.
 pub(super) fn removal(ctx: &Context, name: CookieName) -> Cookie<'static> {
+    // Rocket's own removal would omit Secure, and browsers would ignore it.
     let mut cookie = cookie(ctx, name, String::new(), Some(Duration::ZERO));
     cookie.set_expires(rocket::time::OffsetDateTime::UNIX_EPOCH);
     cookie

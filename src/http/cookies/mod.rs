@@ -85,9 +85,9 @@ pub(crate) fn visitor<'j>(jar: &'j CookieJar<'_>, ctx: &Context) -> Option<&'j s
     read(jar, ctx, CookieName::Visitor)
 }
 
-/// Returns whether the browser sends any cookie that every page of ours sets. A browser that sends
-/// none refuses cookies, or was closed since.
+/// Returns whether the browser sends any cookie that every page of ours sets.
 pub(crate) fn has_any_of_ours(jar: &CookieJar<'_>, ctx: &Context) -> bool {
+    // A browser that sends none refuses cookies, or was closed since.
     [
         CookieName::Visitor,
         CookieName::Access,
@@ -99,9 +99,9 @@ pub(crate) fn has_any_of_ours(jar: &CookieJar<'_>, ctx: &Context) -> bool {
     .any(|name| find(jar, ctx, *name).is_some())
 }
 
-/// Returns the token of the one-time link that was opened; without one, an empty token, which is
-/// never valid.
+/// Returns the token of the one-time link that was opened, or an empty one.
 pub(crate) fn link_token(jar: &CookieJar<'_>, ctx: &Context) -> Secret {
+    // An empty token is never valid.
     Secret::new(read(jar, ctx, CookieName::Link).unwrap_or_default().to_owned())
 }
 
@@ -150,9 +150,10 @@ pub(crate) fn set_oauth_state(jar: &CookieJar<'_>, ctx: &Context, sealed: String
     jar.add(cookie(ctx, CookieName::OAuthState, sealed, Some(OAUTH_STATE_LIFETIME)));
 }
 
-/// Returns the OAuth state and removes it: it is valid once, whatever the outcome.
+/// Returns the OAuth state and removes it.
 pub(crate) fn take_oauth_state<'r>(request: &'r Request<'_>, ctx: &Context) -> Option<&'r str> {
     let shown = read(request.cookies(), ctx, CookieName::OAuthState)?;
+    // It is valid once, whatever the outcome.
     OutgoingCookies::of(request).push(removal(ctx, CookieName::OAuthState));
     Some(shown)
 }
@@ -172,20 +173,22 @@ pub(crate) fn remove_pending_social_signup(jar: &CookieJar<'_>, ctx: &Context) {
     jar.add(removal(ctx, CookieName::PendingSocialSignup));
 }
 
-/// Returns the chosen language. Also reads the cookie without prefix, which earlier versions set.
+/// Returns the chosen language.
 pub(crate) fn language(jar: &CookieJar<'_>, ctx: &Context) -> Option<Language> {
+    // The name without prefix was set by earlier versions.
     let chosen =
         find(jar, ctx, CookieName::Language).or_else(|| jar.get(CookieName::Language.plain()));
     chosen.and_then(|cookie| Language::from_tag(cookie.value()))
 }
 
-/// Cookies that are sent with the response, whatever becomes of the request. Rocket drops what a
-/// guard put into the jar if the response is an error, but a rotated token must not be lost.
+/// Cookies that are sent with the response, whatever becomes of the request.
 #[derive(Default)]
 struct OutgoingCookies(Mutex<Vec<Cookie<'static>>>);
 
 impl OutgoingCookies {
     fn of<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Vec<Cookie<'static>>> {
+        // Not in the jar: Rocket drops what a guard put there if the response is an error, but a
+        // rotated token must not be lost (decision 0005).
         let Self(cookies) = request.local_cache(Self::default);
         cookies.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,16 +198,17 @@ impl OutgoingCookies {
 pub(crate) fn add_outgoing(request: &Request<'_>, response: &mut Response<'_>) {
     for cookie in OutgoingCookies::of(request).drain(..) {
         let start = format!("{}=", cookie.name());
+        // The handler's own cookie wins, so that a refresh on the way in does not undo a log-out.
         if !response.headers().get("Set-Cookie").any(|other| other.starts_with(&start)) {
             response.adjoin_header(Header::new("Set-Cookie", cookie.encoded().to_string()));
         }
     }
 }
 
-/// Signs a browser in. Removes the visitor cookie: form tokens of the signed-out visitor must not
-/// be valid for the user.
+/// Signs a browser in.
 pub(crate) fn sign_in(jar: &CookieJar<'_>, ctx: &Context, tokens: &IssuedTokens) {
     set_tokens(jar, ctx, tokens);
+    // Form tokens of the signed-out visitor must not be valid for the user.
     jar.add(removal(ctx, CookieName::Visitor));
     if let Some(statement) = &tokens.device {
         jar.add(cookie(ctx, CookieName::Device, statement.clone(), Some(DEVICE_LIFETIME)));
@@ -247,9 +251,10 @@ pub(crate) fn set_visitor(request: &Request<'_>, ctx: &Context, value: String) {
     OutgoingCookies::of(request).push(cookie(ctx, CookieName::Visitor, value, None));
 }
 
-/// Keeps the chosen language. It is no secret, but the prefix keeps other sites under the same
-/// domain from setting it.
+/// Keeps the chosen language.
 pub(crate) fn set_language(jar: &CookieJar<'_>, ctx: &Context, language: Language) {
+    // It is no secret, but the `__Host-` prefix keeps other sites under the same domain from
+    // setting it.
     jar.add(cookie(ctx, CookieName::Language, language.tag().to_owned(), Some(LANGUAGE_LIFETIME)));
 }
 

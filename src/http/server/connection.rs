@@ -1,4 +1,4 @@
-//! One connection: whom it waits for, and where it comes from.
+//! One connection: what it waits for, and where it comes from.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,9 +20,10 @@ pub(super) enum Network {
 }
 
 impl Network {
-    /// Returns the network of a peer; `None` is a Unix socket. The file system decides which programs may
-    /// open that one, so its peers count as proxies.
+    /// Returns the network of a peer; `None` is a Unix socket.
     pub(super) fn of(peer: Option<IpAddr>, trusted: &[IpNet]) -> Self {
+        // The file system decides which programs may open a Unix socket, so its peers count as
+        // proxies.
         let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return Self::Trusted };
         if is_trusted(peer, trusted) { Self::Trusted } else { Self::Client(client_network(peer)) }
     }
@@ -66,6 +67,7 @@ impl Connection {
     /// Records that the connection waits for its client.
     pub(in crate::http) fn waits(&self) {
         let millis = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(CLOSED - 2);
+        // 0 is `WORKING`.
         self.set_state(millis + 1);
     }
 
@@ -97,6 +99,7 @@ impl Connection {
     }
 
     fn set_state(&self, state: u64) -> bool {
+        // A closed connection stays closed, whatever arrives.
         let next = |now| (now != CLOSED).then_some(state);
         self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
     }
@@ -114,9 +117,11 @@ impl Connection {
 
     /// Closes it, unless a request has arrived meanwhile.
     pub(super) fn close(&self) -> bool {
+        // One compare-and-swap decides, so a request that arrives now is never cut off.
         let close = |now| (now != WORKING && now != CLOSED).then_some(CLOSED);
         let is_closed = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, close).is_ok();
         if is_closed {
+            // This keeps a permit, so a task that does not wait yet hears it later.
             self.closed.notify_one();
         }
         is_closed

@@ -43,6 +43,7 @@ impl Connections {
         if is_crowd && !open.close_one_of(network) {
             return None;
         }
+        // After the network's own bound, which may just have made room.
         if open.count >= self.at_most && !open.close_one() {
             return None;
         }
@@ -71,9 +72,9 @@ impl Connections {
 }
 
 impl Open {
-    /// Closes one connection of the largest network. Connections of proxies stay open: each may
-    /// carry the next request of any client.
+    /// Closes one connection of the largest network.
     fn close_one(&mut self) -> bool {
+        // Connections of proxies stay open: each may carry the next request of any client.
         let networks = self.networks.iter().filter(|(network, _)| **network != Network::Trusted);
         let crowds = networks.filter_map(|(network, connections)| {
             let since = connections.iter().filter_map(|it| it.waiting_since()).min()?;
@@ -204,10 +205,10 @@ mod tests {
         let crowd =
             [admitted(&connections, "192.0.2.2").await, admitted(&connections, "192.0.2.2").await];
 
-        let newcomer = admitted(&connections, "192.0.2.3").await;
+        let latest = admitted(&connections, "192.0.2.3").await;
 
         assert!(is_closed(&crowd[0]));
-        assert!(![&proxy, &alone, &crowd[1], &newcomer].into_iter().any(is_closed));
+        assert!(![&proxy, &alone, &crowd[1], &latest].into_iter().any(is_closed));
     }
 
     #[tokio::test(start_paused = true)]

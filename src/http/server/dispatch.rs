@@ -34,11 +34,12 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// Creates the application, once per process. It is never dropped: a response borrows from its
-    /// request, and a request from the application, and both live in tasks. What must be closed,
-    /// such as the database, is closed explicitly.
+    /// Creates the application, once per process. What must be closed at the end, such as the
+    /// database, is closed explicitly.
     pub(super) fn new(client: Client) -> (Self, mpsc::Receiver<Infallible>) {
         let (working, done) = mpsc::channel(1);
+        // Leaked: a response borrows from its request, and a request from the application, and both
+        // live in tasks. Safe Rust can say that only of something that is never dropped.
         (Self { client: Box::leak(Box::new(client)), working }, done)
     }
 
@@ -145,6 +146,7 @@ fn into_hyper_response(
     for header in response.headers().iter() {
         let name = header.name.as_str();
         let is_length = name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str());
+        // A response has one length, and none beside chunks (RFC 9112, 6.2).
         if is_length && (has_coding || size.is_some()) {
             continue;
         }
@@ -160,9 +162,6 @@ fn into_hyper_response(
 }
 
 /// The body of a response, read from Rocket when hyper can write it.
-///
-/// It does not tell hyper its size: that is in the head, which hyper leaves as it is even without a
-/// body, as for HEAD and 304.
 pub(super) struct ResponseBody {
     response: Option<LocalResponse<'static>>,
     /// How many bytes are left, if that is known.
@@ -171,6 +170,8 @@ pub(super) struct ResponseBody {
     _turn: ActiveRequest,
 }
 
+// Has no `size_hint`: the size is in the head, which hyper leaves as it is even without a body, as
+// for HEAD and 304.
 impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
@@ -182,6 +183,7 @@ impl Body for ResponseBody {
         let this = &mut *self;
         let Some(response) = &mut this.response else { return Poll::Ready(None) };
         if this.buffer.is_empty() {
+            // A small response needs no large buffer.
             let size = this.left.map_or(CHUNK, |left| left.clamp(1, CHUNK));
             this.buffer = vec![0; size];
         }
@@ -199,8 +201,7 @@ impl Body for ResponseBody {
     }
 }
 
-/// Measures bodies after the last fairing, as Rocket's own server does: a dispatched response can
-/// no longer be measured.
+/// Measures bodies after the last fairing, as Rocket's own server does.
 #[derive(Debug)]
 pub(crate) struct BodySizes;
 
@@ -211,6 +212,7 @@ impl Fairing for BodySizes {
     }
 
     async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
+        // A dispatched response can no longer be measured.
         response.body_mut().size().await;
     }
 }

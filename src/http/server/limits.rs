@@ -26,7 +26,7 @@ pub(super) const LINGER: Duration = Duration::from_secs(2);
 /// How long that may take in total: a file of 16 MiB at 4 Mbit/s.
 pub(super) const LINGER_AT_MOST: Duration = Duration::from_secs(30);
 
-/// How much is discarded: a client that sends four times our largest upload does not read our
+/// How much is discarded. A client that sends four times our largest upload does not read our
 /// response.
 pub(super) const LINGER_BYTES: usize = 16 << 20;
 
@@ -38,11 +38,11 @@ pub(super) const HEAD_BYTES: usize = 64 << 10;
 pub(super) const CHUNK: usize = 32 << 10;
 
 /// How many connections there may be in total. A small site has a few dozen; each costs about 20
-/// KiB, and up to [`HEAD_BYTES`] while it sends a head.
+/// KiB, and up to `HEAD_BYTES` while it sends a head.
 const CONNECTIONS: u64 = 4096;
 
-/// How many connections one client network may have, an IPv4 address or an IPv6 /64: a school
-/// behind one address counts as one. Trusted proxies are not bounded by it.
+/// How many connections one client network may have: an IPv4 address or an IPv6 /64. Trusted
+/// proxies are not bounded by it. A school behind one address counts as one.
 pub(super) const PER_NETWORK: usize = 256;
 
 /// Open files that are not client connections: the database, e-mails, providers, the log.
@@ -51,6 +51,7 @@ const OTHER_FILES: u64 = 96;
 /// Returns how many connections fit below the limit of open files.
 pub(super) fn connections(open_files: u64) -> usize {
     let others = OTHER_FILES.max(open_files / 4);
+    // A server that admits no client is useless, so there are always a few.
     let connections = open_files.saturating_sub(others).clamp(16, CONNECTIONS);
     usize::try_from(connections).expect("a few thousand")
 }

@@ -88,6 +88,7 @@ fn handed_over() -> io::Result<Vec<Listener>> {
     for number in 0..sockets.len() {
         #[cfg(unix)]
         if let Ok(Some(listener)) = sockets.take_unix_listener(number) {
+            // systemd hands over blocking sockets, which would block a thread of the runtime.
             listener.set_nonblocking(true)?;
             listeners.push(Listener::Unix(UnixListener::from_std(listener)?));
             continue;
@@ -101,14 +102,16 @@ fn handed_over() -> io::Result<Vec<Listener>> {
     Ok(listeners)
 }
 
-/// Listens on a Unix socket, and replaces one that a killed process has left.
+/// Listens on a Unix socket, and replaces one that is left over.
 #[cfg(unix)]
 async fn bind(path: &Path) -> io::Result<Listener> {
     use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 
+    // Any other file is not ours to remove.
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
     if is_socket {
         match UnixStream::connect(path).await {
+            // No process listens on it: one that was killed has left it.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 std::fs::remove_file(path)?;
             }

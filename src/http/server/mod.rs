@@ -63,7 +63,7 @@ pub(crate) async fn serve(
     let address = SocketAddr::new(config.address, config.port);
     let opened = Listeners::open(address, unix_socket).await;
     let listeners = opened.map_err(ServeError::Bind)?;
-    // This comes before anything that must be ended.
+    // Before anything is started that a signal must end.
     signals::stop_on(&config.shutdown, &rocket.shutdown());
     let client = Client::untracked(rocket).await.map_err(Box::new)?;
 
@@ -78,6 +78,7 @@ pub(crate) async fn serve(
         refused: RepeatedWarning::default(),
     };
     server.accept(&listeners).await;
+    // New clients are refused at once, or go to another node.
     drop(listeners);
 
     stopping();
@@ -122,6 +123,7 @@ impl Server<'_> {
         let mut shutdown = pin!(self.application.rocket().shutdown());
         loop {
             select! {
+                // Checked first, or a flood of connections could keep the server from stopping.
                 biased;
                 () = &mut shutdown => return,
                 accepted = listeners.accept() => match accepted {
@@ -141,7 +143,7 @@ impl Server<'_> {
             self.refused.warn("connections are refused: too many requests are being worked on");
             return;
         };
-        // Under load the loop above may never come to this.
+        // Under load `accept` may never remove finished tasks: its first ready branch wins.
         while self.tasks.try_join_next().is_some() {}
         let builder = self.builders.of(&admitted).clone();
         let (application, stop) = (self.application.clone(), self.stop.subscribe());
@@ -149,8 +151,7 @@ impl Server<'_> {
         self.tasks.spawn(serve_connection(builder, application, admitted, socket, peer, stop));
     }
 
-    /// Handles a failed accept. Usually there are no files left: then a connection that waits for
-    /// its client is closed.
+    /// Handles a failed accept.
     async fn make_room(&mut self, error: &io::Error) {
         let is_of_client = matches!(
             error.kind(),
@@ -159,6 +160,8 @@ impl Server<'_> {
                 | io::ErrorKind::ConnectionReset
         );
         if !is_of_client {
+            // Usually there are no files left: then a connection that waits for its client is
+            // closed.
             self.refused.warn(&format!("a connection could not be accepted: {error}"));
             self.connections.close_one();
             sleep(limits::ACCEPT_PAUSE).await;
@@ -174,6 +177,7 @@ impl Server<'_> {
         }
         let deadline = Instant::now() + mercy;
         while Instant::now() < deadline {
+            // A connection that waits for its client now has had its grace.
             self.connections.close_waiting();
             if timeout(limits::POLL_INTERVAL, self.all_end()).await.is_ok() {
                 return;
@@ -205,6 +209,7 @@ async fn serve_connection(
         biased;
         _ = &mut serving => return,
         () = connection.closed() => return,
+        // Finishes the request in progress and closes instead of waiting for another.
         _ = stop.wait_for(|stops| *stops) => serving.as_mut().graceful_shutdown(),
     }
     select! {
@@ -239,7 +244,7 @@ impl Builders {
     }
 }
 
-/// A warning that is not repeated for a while, because there may be thousands of reasons a second.
+/// A warning that is not repeated for a while: there may be thousands of reasons a second.
 #[derive(Default)]
 struct RepeatedWarning(Option<Instant>);
 

@@ -1,5 +1,5 @@
-//! A socket with a deadline for clients that do not read, which closes in a way that a refused
-//! client still gets its response.
+//! A socket with a deadline for clients that do not read, which closes so that a refused client
+//! still gets its response.
 //!
 //! Reading needs no deadline here: hyper bounds the head, and `body.rs` the body.
 
@@ -64,6 +64,7 @@ impl<S> Guarded<S> {
             return written;
         }
         let deadline = self.stall.get_or_insert_with(|| {
+            // While the client does not read, its connection may be closed in favour of another.
             self.connection.waits();
             Box::pin(sleep(STALL))
         });
@@ -114,8 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
-    /// Closes our half. If the client still sends data that nothing will read, discards it first:
-    /// closing at once would reset the connection, and the response could be lost.
+    /// Closes our half. If the client still sends data that nothing will read, discards it first.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.linger.is_none() {
@@ -125,6 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
             }
             this.connection.waits();
         }
+        // Closing at once would reset the connection, and the response could be lost.
         let linger = this.linger.get_or_insert_with(Linger::begin);
         while !linger.is_over() {
             let mut bytes = [0; 4096];

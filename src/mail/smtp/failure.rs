@@ -1,4 +1,4 @@
-//! What a refused step means for the e-mail: never, not now, or no e-mail at all.
+//! Decides what a refused step means: this e-mail is never accepted, not now, or no e-mail is.
 
 use lettre::transport::smtp::Error;
 
@@ -25,6 +25,7 @@ pub(super) struct StepFailure {
 
 impl StepFailure {
     pub(super) fn new(step: &str, error: &Error) -> Self {
+        // Without a reply the connection failed, which concerns every e-mail.
         let Some(code) = error.status().map(u16::from) else {
             return Self { code: None, message: format!("{step}: {}", with_sources(error)) };
         };
@@ -39,6 +40,7 @@ impl StepFailure {
         match self.code {
             Some(code) if ABOUT_US.contains(&code) => SendError::Unreachable(reason),
             Some(code) if PERMANENT.contains(&code) => SendError::Permanent(reason),
+            // Also other 5xx, such as 554 for suspected spam: a later attempt may be accepted.
             Some(_) => SendError::Transient(reason),
             None => SendError::Unreachable(reason),
         }

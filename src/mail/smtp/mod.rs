@@ -1,8 +1,9 @@
-//! Hands e-mails to a mail server (RFC 5321) over connections that are kept open for a while, one per e-mail
-//! that is being sent.
+//! Sends e-mails to a mail server (RFC 5321) over connections that are kept open for a while, one per
+//! e-mail that is being sent.
 //!
-//! Each step of the dialogue is sent here rather than by lettre's own transport: what a refusal means depends
-//! on the step, and lettre's transport waits for each reply without a limit. Nothing is tried again here.
+//! Runs the protocol step by step rather than by lettre's own transport: what a refusal means depends on
+//! the step, and lettre's transport waits for each reply without a limit (docs/decisions/0010). Never
+//! tries again.
 
 mod failure;
 mod text;
@@ -72,6 +73,7 @@ impl SmtpServer {
                 None => self.connect().await?,
             };
             self.transmit(&mut connection, message).await?;
+            // Only after a success: a connection that failed may be in the middle of an e-mail.
             self.idle_connections().push((connection, Instant::now()));
             Ok(())
         }))
@@ -105,9 +107,9 @@ impl SmtpServer {
         None
     }
 
-    /// Opens a connection on which messages can be sent. A failure here concerns every e-mail, so each one
-    /// is [`SendError::Unreachable`].
+    /// Opens a connection on which messages can be sent.
     async fn connect(&self) -> Result<AsyncSmtpConnection, SendError> {
+        // A failure here concerns every e-mail, whatever the code of the reply.
         let unreachable =
             |failure: StepFailure| SendError::Unreachable(self.describe(&failure.message, &[]));
         let host = self.server.host();
@@ -124,6 +126,7 @@ impl SmtpServer {
         );
         let mut connection = self.step("connecting", connecting).await.map_err(unreachable)?;
         match (self.server.security, &self.tls) {
+            // An attacker who can read the connection can also remove the offer, so it is insisted on.
             (MailSecurity::StartTls, _) if !connection.can_starttls() => {
                 let reason = self.describe("the server offers no STARTTLS", &[]);
                 return Err(SendError::Unreachable(reason));
@@ -171,8 +174,8 @@ impl SmtpServer {
         Ok(())
     }
 
-    /// Waits for the reply to one step, but not for ever. After a failed step the connection is dropped: its
-    /// dialogue may be in any state.
+    /// Waits for the reply to one step, with a time-out. After a failed step, drop the connection: it may
+    /// be in any state.
     async fn step<T>(
         &self,
         name: &'static str,
@@ -188,7 +191,7 @@ impl SmtpServer {
         }
     }
 
-    /// Waits for a whole e-mail, but not for ever. Callers box the future: with TLS it is large, and every
+    /// Waits for a whole e-mail, with a time-out. Callers box the future: with TLS it is large, and every
     /// future that contains it would be as large.
     async fn bounded(
         &self,

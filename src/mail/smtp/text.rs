@@ -1,4 +1,4 @@
-//! Texts of the dialogue with a mail server: the greeting, the body on the wire, and failures for the log.
+//! Texts for a mail server and about it: the greeting, the body as it is sent, and failures for the log.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -10,10 +10,10 @@ use crate::config::{MailServer, PublicUrl};
 /// The longest description of a failure, in characters: some servers reply with whole paragraphs.
 const MAX_DESCRIPTION: usize = 300;
 
-/// Returns the name by which the site greets the server: its host. Without a public one it gives the
-/// address of its machine (RFC 5321, 4.1.4).
+/// Returns the name by which the site greets the server.
 pub(super) fn client_id(public_url: &PublicUrl) -> ClientId {
     let host = public_url.host();
+    // A client without a domain name gives an address instead (RFC 5321, 4.1.4).
     if public_url.is_loopback() || host.parse::<std::net::IpAddr>().is_ok() || host.starts_with('[')
     {
         return ClientId::Ipv4(std::net::Ipv4Addr::LOCALHOST);
@@ -25,6 +25,7 @@ pub(super) fn client_id(public_url: &PublicUrl) -> ClientId {
 pub(super) fn dot_stuffed(message: &[u8]) -> String {
     // All parts are encoded for mail, so the message is ASCII.
     let message = String::from_utf8_lossy(message);
+    // A line that is a single dot would end the e-mail, so a dot at the start of a line is doubled.
     let first = if message.starts_with('.') { "." } else { "" };
     // In one piece: lettre would write the end separately, and TCP holds a second small piece back until the
     // first is acknowledged, which servers delay (Nagle's algorithm, 40 milliseconds an e-mail).

@@ -1,7 +1,6 @@
 //! Facebook: plain OAuth 2. A user's number differs from application to application.
 //!
-//! <https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow>. Facebook does not
-//! promise that an address is verified, so none counts as verified.
+//! <https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow>
 
 use serde_json::Value;
 
@@ -26,13 +25,13 @@ fn read_profile(response: &Value) -> Option<ProviderProfile> {
     Some(ProviderProfile {
         subject: text_of(&response["id"])?,
         email: text_of(&response["email"]),
+        // Facebook does not promise that an address is verified.
         is_email_verified: false,
         name: text_of(&response["name"]),
     })
 }
 
-/// Asks Facebook whether a token is valid and was issued to us. The request is authenticated by our own
-/// credentials.
+/// Asks Facebook whether a token is valid and was issued to us.
 pub(in crate::oauth) async fn was_issued_to_us(
     http: &HttpClient,
     registration: &ClientRegistration,
@@ -40,6 +39,7 @@ pub(in crate::oauth) async fn was_issued_to_us(
 ) -> Result<bool, OAuthError> {
     let Some(secret) = &registration.client_secret else { return Ok(false) };
     let app_id = registration.app_id.as_ref().unwrap_or(&registration.client_id);
+    // Facebook's form of an app access token, by which the request itself is authenticated.
     let own_token = Secret::new(format!("{app_id}|{}", secret.expose()));
     let query = [("input_token", token.expose()), ("access_token", own_token.expose())];
     let response = http.get(&registration.token_info_endpoint().with_query(&query), None).await?;

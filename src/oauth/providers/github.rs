@@ -48,8 +48,7 @@ pub(in crate::oauth) async fn with_email(
     Ok(ProviderProfile { email: text_of(&primary["email"]), is_email_verified, ..profile })
 }
 
-/// Asks GitHub whether a token was issued to us: it knows a token only for the application that asks with
-/// its own secret.
+/// Asks GitHub whether a token was issued to us.
 pub(in crate::oauth) async fn was_issued_to_us(
     http: &HttpClient,
     registration: &ClientRegistration,
@@ -58,6 +57,7 @@ pub(in crate::oauth) async fn was_issued_to_us(
     let Some(secret) = &registration.client_secret else { return Ok(false) };
     let path = format!("{}/token", registration.client_id);
     let endpoint = registration.token_info_endpoint().join(&path);
+    // GitHub knows a token only for the application that asks with its own secret.
     let body = json!({ "access_token": token.expose() });
     let response = http.post(&endpoint, &registration.client_id, secret, &body).await?;
     Ok(response["app"]["client_id"] == registration.client_id.as_str())

@@ -21,11 +21,12 @@ pub(in crate::oauth) const ADAPTER: ProviderAdapter = ProviderAdapter {
     read_profile,
 };
 
-/// Reads the claims of OpenID Connect Core, 5.1. The text `"true"` does not count as true.
+/// Reads the claims of OpenID Connect Core, 5.1.
 pub(in crate::oauth) fn read_profile(response: &Value) -> Option<ProviderProfile> {
     Some(ProviderProfile {
         subject: response["sub"].as_str().filter(|subject| !subject.is_empty())?.to_owned(),
         email: text_of(&response["email"]),
+        // The text `"true"` does not count: the claim is a boolean (Core, 5.1).
         is_email_verified: response["email_verified"] == true,
         name: text_of(&response["name"]),
     })

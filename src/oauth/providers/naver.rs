@@ -1,7 +1,6 @@
 //! Naver: plain OAuth 2. A user's identifier differs from application to application.
 //!
-//! <https://developers.naver.com/docs/login/api/api.md>. The address is the contact address that the user
-//! typed; Naver does not say whether it is verified. Nor does it say to which application an access
+//! <https://developers.naver.com/docs/login/api/api.md>. Naver does not say to which application an access
 //! token belongs, so phones send a code instead.
 
 use serde_json::Value;
@@ -24,12 +23,14 @@ pub(in crate::oauth) const ADAPTER: ProviderAdapter = ProviderAdapter {
 
 fn read_profile(response: &Value) -> Option<ProviderProfile> {
     let user = &response["response"];
+    // Naver's code for success.
     if response["resultcode"] != "00" {
         return None;
     }
     Some(ProviderProfile {
         subject: text_of(&user["id"])?,
         email: text_of(&user["email"]),
+        // It is the contact address that the user typed; Naver does not say whether it is verified.
         is_email_verified: false,
         name: text_of(&user["name"]).or_else(|| text_of(&user["nickname"])),
     })

@@ -27,10 +27,7 @@ const MAX_ACTIVE: u64 = 100;
 /// thousands of them loses them gradually, and no log-in waits for all.
 const MAX_ENDED_AT_ONCE: u64 = 200;
 
-/// Ends the sessions of a user beyond the bound, among those of the same transport. They are ranked
-/// within each user agent: a program that logs in again and again pushes out its own sessions
-/// before those of other programs. Within one user agent, the least recently used session ends
-/// first.
+/// Ends the sessions of a user beyond the bound, among those of the same transport.
 pub(in crate::sessions) async fn end_excess(
     transaction: &Transaction,
     user: UserId,
@@ -39,6 +36,8 @@ pub(in crate::sessions) async fn end_excess(
     rules: SessionRules,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
+    // Ranked within each user agent: a program that logs in again and again pushes out its own least
+    // recently used sessions before those of other programs.
     let rank_in_user_agent =
         Expr::cust("ROW_NUMBER() OVER (PARTITION BY user_agent ORDER BY last_seen_at DESC, id)");
     let beyond = session::Entity::find()
@@ -63,7 +62,7 @@ pub(in crate::sessions) async fn end_excess(
     Ok(ended(transaction, &rows))
 }
 
-/// Ends a session, with `user` only if it belongs to this user; returns `false` if it had ended already.
+/// Ends a session; with `user`, only if it belongs to this user.
 pub async fn end(
     transaction: &Transaction,
     session: SessionId,
@@ -76,6 +75,7 @@ pub async fn end(
     if let Some(user) = user {
         update = update.filter(Column::UserId.eq(user.0));
     }
+    // `update_ended` leaves ended sessions alone, so of several requests one gets `true`.
     let done = update.exec(transaction.connection()).await?;
     Ok(done.rows_affected == 1)
 }
@@ -138,10 +138,10 @@ pub async fn end_all(
     Ok(ended(transaction, &rows))
 }
 
-/// Locks the account, so that statements that end its sessions, and log-ins, run one after the
-/// other. Two updates of many rows could deadlock; and of two sessions that end each other, the
-/// second must see that it has ended. SQLite has one writer anyway.
+/// Locks the account, so that statements that end its sessions, and log-ins, run one after the other.
 async fn lock_owner(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+    // Two updates of many rows could deadlock; and of two sessions that end each other, the second must
+    // see that it has ended. SQLite has one writer anyway.
     user::Entity::find_by_id(user.0)
         .select_only()
         .column(user::Column::Id)

@@ -16,7 +16,7 @@ use super::requirement::{Requirement, path_folders};
 /// Chromium's word for "this content is blocked".
 const BLOCKED: u8 = 2;
 
-/// How a person's browser is set up.
+/// How a user's browser is set up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BrowserOptions {
     pub(crate) language: &'static str,

@@ -48,7 +48,7 @@ where
     if !chromium::is_here() {
         return;
     }
-    // A browser is closed where its person is dropped; that blocks this thread, and connections go
+    // A browser is closed where its user is dropped; that blocks this thread, and connections go
     // on living on the other.
     let mut runtime = rocket::tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");

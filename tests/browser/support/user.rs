@@ -14,7 +14,7 @@ use super::{GOOD, Site, eventually};
 /// As many fields and links as no page has.
 const MOST_STOPS: usize = 80;
 
-/// A person, whose browser closes with the story.
+/// A user, whose browser closes at the end of the test.
 pub(crate) struct User<'a> {
     site: &'a Site,
     driver: WebDriver,
@@ -35,7 +35,7 @@ impl<'a> User<'a> {
         self.driver.back().await.expect("a page before");
     }
 
-    /// Where the person is, without the question mark and what follows.
+    /// Returns the path of the open page, without its query.
     pub(crate) async fn path(&self) -> String {
         self.driver.current_url().await.expect("a URL").path().to_owned()
     }

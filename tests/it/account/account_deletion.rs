@@ -25,7 +25,7 @@ async fn carries_out(app: &App) -> u64 {
     flows::account::account_deletion::delete_due(&app.ctx, 50).await.expect("the database answers")
 }
 
-async fn people(app: &App) -> i64 {
+async fn user_count(app: &App) -> i64 {
     app.query_number("SELECT COUNT(*) FROM users").await
 }
 
@@ -62,7 +62,7 @@ async fn deletion_logs_out_everywhere_and_names_the_day(env: TestEnv) {
     assert!(email.text.contains("will be deleted on 15 March 2026"), "{}", email.text);
     assert!(email.text.contains("Logging in cancels the deletion"));
     assert_eq!(app.audit_event_count("deletion_scheduled").await, 1);
-    assert_eq!(people(&app).await, 1);
+    assert_eq!(user_count(&app).await, 1);
 }
 
 #[on_both]
@@ -80,14 +80,14 @@ async fn signing_up_while_deletion_is_pending_points_to_login(env: TestEnv) {
         15 March 2026, 12:00 UTC. Log in to keep it.";
     assert_eq!(owner.summary(), [sentence]);
     assert_eq!(stranger.field("email").errors, taken);
-    assert_eq!(people(&app).await, 1);
+    assert_eq!(user_count(&app).await, 1);
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303);
     let active = app.visitor().signs_up(ADA, GOOD).await;
     assert_eq!(active.field("email").errors, taken, "nothing else is told of an account in use");
 }
 
 #[on_both]
-async fn a_suspended_user_signing_up_again_is_told_so(env: TestEnv) {
+async fn a_suspended_user_signing_up_again_learns_why(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
     app.deactivates("ada").await;
@@ -176,7 +176,7 @@ async fn logging_in_cancels_the_deletion(env: TestEnv) {
     assert_eq!(page.texts(".flash"), ["Welcome back. Your account will not be deleted."]);
     assert_eq!(app.audit_event_count("deletion_cancelled").await, 1);
     env.clock.advance(30 * DAY);
-    assert_eq!((carries_out(&app).await, people(&app).await), (0, 1));
+    assert_eq!((carries_out(&app).await, user_count(&app).await), (0, 1));
     ada.logs_in(ADA, GOOD).await;
     assert_eq!(app.audit_event_count("deletion_cancelled").await, 1, "and it is told once");
 }
@@ -190,12 +190,12 @@ async fn everything_is_deleted_after_exactly_two_weeks(env: TestEnv) {
     leaves(&mut ada).await;
     app.emails().await;
     env.clock.advance(13 * DAY + NEARLY_A_DAY);
-    assert_eq!((carries_out(&app).await, people(&app).await), (0, 2));
+    assert_eq!((carries_out(&app).await, user_count(&app).await), (0, 2));
 
     env.clock.advance(SECOND);
     assert_eq!(carries_out(&app).await, 1);
 
-    assert_eq!((people(&app).await, orphans(&app).await), (1, 0));
+    assert_eq!((user_count(&app).await, orphans(&app).await), (1, 0));
     for table in ["sessions", "one_time_links", "outbox"] {
         let of_ada = format!("SELECT COUNT(*) FROM {table} WHERE user_id = 1");
         assert_eq!(app.query_number(&of_ada).await, 0, "{table}");
@@ -271,7 +271,7 @@ async fn deletions_run_in_batches(env: TestEnv) {
     let first = flows::account::account_deletion::delete_due(&app.ctx, 2).await.expect("answers");
     let second = flows::account::account_deletion::delete_due(&app.ctx, 2).await.expect("answers");
 
-    assert_eq!((first, second, people(&app).await), (2, 1, 0));
+    assert_eq!((first, second, user_count(&app).await), (2, 1, 0));
 }
 
 #[on_both]
@@ -285,7 +285,7 @@ async fn two_nodes_delete_each_account_once(env: TestEnv) {
 
     let (here, there) = join(carries_out(&app), carries_out(&node)).await;
 
-    assert_eq!((here + there, people(&app).await), (4, 0));
+    assert_eq!((here + there, user_count(&app).await), (4, 0));
     assert_eq!(app.audit_event_count("deleted").await, 4);
 }
 
@@ -322,7 +322,7 @@ async fn leaving_and_suspended_superusers_do_not_count(env: TestEnv) {
 
     env.clock.advance(14 * DAY);
     assert_eq!(carries_out(&app).await, 1);
-    assert_eq!(people(&app).await, 2);
+    assert_eq!(user_count(&app).await, 2);
 }
 
 #[on_both]
@@ -337,7 +337,7 @@ async fn a_superuser_who_became_the_last_is_kept(env: TestEnv) {
     app.execute("UPDATE users SET is_active = FALSE WHERE email = 'second@example.com'").await;
     env.clock.advance(14 * DAY);
 
-    assert_eq!((carries_out(&app).await, people(&app).await), (0, 2));
+    assert_eq!((carries_out(&app).await, user_count(&app).await), (0, 2));
 
     assert_eq!(root.logs_in("root@example.com", GOOD).await.status(), 303);
 }
@@ -380,10 +380,10 @@ async fn login_and_deletion_at_once_never_mix(env: TestEnv) {
     let names: Vec<_> = (0..8).map(|number| format!("person{number}")).collect();
     let mut ready = Vec::new();
     for name in &names {
-        let mut person = app.user(name).await;
-        leaves(&mut person).await;
-        let token = person.token().await;
-        ready.push((person, token, format!("{name}@example.com")));
+        let mut user = app.user(name).await;
+        leaves(&mut user).await;
+        let token = user.token().await;
+        ready.push((user, token, format!("{name}@example.com")));
     }
     env.clock.advance(14 * DAY);
 
@@ -391,9 +391,9 @@ async fn login_and_deletion_at_once_never_mix(env: TestEnv) {
     let sweep = rocket::tokio::spawn(async move {
         flows::account::account_deletion::delete_due(&ctx, 50).await
     });
-    let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
+    let racers = join_all(ready.iter_mut().map(|(user, token, email)| async move {
         let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
-        person.post("/account/login", &fields).await.status()
+        user.post("/account/login", &fields).await.status()
     }));
     let (gone, answers) = join(sweep, racers).await;
 
@@ -402,10 +402,10 @@ async fn login_and_deletion_at_once_never_mix(env: TestEnv) {
     let refused = answers.iter().filter(|status| **status == 422).count();
     assert_eq!(came_in + refused, 8, "{answers:?}");
     assert_eq!(u64::try_from(refused).expect("few"), gone);
-    assert_eq!(people(&app).await, i64::try_from(came_in).expect("few"));
+    assert_eq!(user_count(&app).await, i64::try_from(came_in).expect("few"));
     assert_eq!(orphans(&app).await, 0);
-    for (person, _, _) in &mut ready {
-        let page = person.get("/account/mypage").await;
+    for (user, _, _) in &mut ready {
+        let page = user.get("/account/mypage").await;
         assert!(page.status() == 200 || page.status() == 303);
     }
 }
@@ -416,11 +416,11 @@ async fn a_reminder_during_the_deletion_is_harmless(env: TestEnv) {
     let app = env.app_with(&settings).await;
     let mut ready = Vec::new();
     for number in 0..8 {
-        let mut person = app.visitor();
+        let mut user = app.visitor();
         let email = format!("person{number}@example.com");
-        person.signs_up(&email, GOOD).await;
-        let token = person.token().await;
-        ready.push((person, token, email));
+        user.signs_up(&email, GOOD).await;
+        let token = user.token().await;
+        ready.push((user, token, email));
     }
     env.clock.advance(30 * DAY + SECOND);
 
@@ -428,15 +428,15 @@ async fn a_reminder_during_the_deletion_is_harmless(env: TestEnv) {
     let sweep = rocket::tokio::spawn(async move {
         flows::account::account_deletion::delete_due(&ctx, 50).await
     });
-    let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
+    let racers = join_all(ready.iter_mut().map(|(user, token, email)| async move {
         let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
-        person.post("/account/login", &fields).await.status()
+        user.post("/account/login", &fields).await.status()
     }));
     let (gone, answers) = join(sweep, racers).await;
 
     assert_eq!(answers, [422; 8]);
     assert_eq!(gone.expect("no panic").expect("no deadlock"), 8);
-    assert_eq!((people(&app).await, orphans(&app).await), (0, 0));
+    assert_eq!((user_count(&app).await, orphans(&app).await), (0, 0));
 }
 
 #[on_both]
@@ -456,7 +456,7 @@ async fn unverified_accounts_are_deleted_if_configured(env: TestEnv) {
 
     assert_eq!(carries_out(&app).await, 1);
     let never = "SELECT COUNT(*) FROM users WHERE email = 'never@example.com'";
-    assert_eq!((app.query_number(never).await, people(&app).await), (0, 3));
+    assert_eq!((app.query_number(never).await, user_count(&app).await), (0, 3));
     assert_eq!(app.emails_to("never@example.com").await.len(), 1, "no word to a stranger");
     assert_eq!(orphans(&app).await, 0);
 }
@@ -467,7 +467,7 @@ async fn without_a_request_no_account_is_deleted(env: TestEnv) {
     app.user("ada").await;
     env.clock.advance(3650 * DAY);
 
-    assert_eq!((carries_out(&app).await, people(&app).await), (0, 1));
+    assert_eq!((carries_out(&app).await, user_count(&app).await), (0, 1));
 }
 
 #[on_both]

@@ -1,4 +1,4 @@
-//! Everything that is held on a person, for that person.
+//! Everything that is stored about a user, for that user.
 
 use serde_json::Value;
 

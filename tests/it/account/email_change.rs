@@ -29,14 +29,14 @@ pub(crate) async fn can_log_in(app: &App, email: &str) -> bool {
 }
 
 /// Requests a change of address and returns its link.
-pub(crate) async fn link(app: &App, person: &mut Browser<'_>, to: &str) -> String {
-    assert_eq!(person.requests_email_change(to, GOOD).await.location(), MY_PAGE);
+pub(crate) async fn link(app: &App, user: &mut Browser<'_>, to: &str) -> String {
+    assert_eq!(user.requests_email_change(to, GOOD).await.location(), MY_PAGE);
     app.last_email_to(to).await.link(LINK)
 }
 
 /// Moves an account; gives the link that takes it back.
-pub(crate) async fn moved(app: &App, person: &mut Browser<'_>, from: &str, to: &str) -> String {
-    let link = link(app, person, to).await;
+pub(crate) async fn moved(app: &App, user: &mut Browser<'_>, from: &str, to: &str) -> String {
+    let link = link(app, user, to).await;
     assert_eq!(app.visitor().confirms(&link).await.status(), 303);
     app.last_email_to(from).await.link(UNDO)
 }
@@ -113,9 +113,9 @@ async fn the_emails_are_in_korean_too(env: TestEnv) {
     assert_eq!(bora.confirms(BUTTON).await.location(), MY_PAGE);
 
     assert_eq!(bora.get("/account/mypage").await.h1(), "반갑습니다, new@example.com님!");
-    let told = app.last_email_to("bora@example.com").await;
-    assert!(told.subject.contains("계정의 이메일 주소가 바뀌었습니다"), "{}", told.subject);
-    assert!(told.text.contains(MOVED));
+    let received = app.last_email_to("bora@example.com").await;
+    assert!(received.subject.contains("계정의 이메일 주소가 바뀌었습니다"), "{}", received.subject);
+    assert!(received.text.contains(MOVED));
 }
 
 #[on_both]
@@ -300,8 +300,8 @@ async fn of_sixteen_confirmations_at_once_one_wins(env: TestEnv) {
     for action in ["email_verified", "email_changed", "email_change_undone"] {
         assert_eq!(app.audit_event_count(action).await, 1, "{action}");
     }
-    let told = app.emails_to(OLD).await;
-    let resets = told.iter().filter(|it| it.find_link("/account/password/reset/").is_some());
+    let received = app.emails_to(OLD).await;
+    let resets = received.iter().filter(|it| it.find_link("/account/password/reset/").is_some());
     assert_eq!(resets.count(), 1);
 }
 

@@ -10,8 +10,8 @@ async fn the_old_address_can_undo_for_a_week(env: TestEnv) {
     let app = env.app().await;
     let mut eve = app.user("ada").await;
     let undo = moved(&app, &mut eve, OLD, MOVED).await;
-    let told = app.last_email_to(OLD).await;
-    assert!(told.text.contains(MOVED), "{}", told.text);
+    let received = app.last_email_to(OLD).await;
+    assert!(received.text.contains(MOVED), "{}", received.text);
     env.clock.advance(6 * DAY + 23 * 60 * MINUTE);
     assert!(eve.is_signed_in().await);
 

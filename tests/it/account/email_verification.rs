@@ -27,7 +27,7 @@ pub(crate) async fn link(app: &App) -> String {
     app.last_email_to(ADA).await.link(VERIFY)
 }
 
-pub(crate) async fn is_proved(app: &App) -> bool {
+pub(crate) async fn is_verified(app: &App) -> bool {
     app.query_number("SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL").await == 1
 }
 
@@ -162,7 +162,7 @@ async fn parallel_requests_send_one_email(env: TestEnv) {
 }
 
 #[on_both]
-async fn a_verified_user_is_told_so_and_gets_no_email(env: TestEnv) {
+async fn a_verified_user_gets_a_message_and_no_email(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
     ada.follows_link(&link(&app).await).await;
@@ -188,7 +188,7 @@ async fn the_link_works_for_three_days(env: TestEnv) {
 
     assert_eq!(app.visitor().get(&link).await.status(), 404);
     assert_eq!(ada.submits(&link, &[]).await.status(), 404);
-    assert!(!is_proved(&app).await);
+    assert!(!is_verified(&app).await);
 }
 
 #[on_both]
@@ -235,7 +235,7 @@ async fn the_link_of_a_suspended_account_does_nothing(env: TestEnv) {
 
     assert_eq!(app.visitor().submits(&link, &[]).await.status(), 404);
 
-    assert!(!is_proved(&app).await);
+    assert!(!is_verified(&app).await);
     let used = "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL";
     assert_eq!(app.query_number(used).await, 0);
 }
@@ -263,7 +263,7 @@ async fn the_link_works_only_for_its_purpose(env: TestEnv) {
         let fields = [("new_password1", new), ("new_password2", new)];
         assert_eq!(app.visitor().submits(&path, &fields).await.status(), 404, "{path}");
     }
-    assert!(!is_proved(&app).await);
+    assert!(!is_verified(&app).await);
 }
 
 #[on_both]
@@ -284,7 +284,7 @@ async fn opening_the_link_does_not_use_it(env: TestEnv) {
 
     let used = "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL";
     assert_eq!(app.query_number(used).await, 0);
-    assert!(!is_proved(&app).await && ada.is_signed_in().await);
+    assert!(!is_verified(&app).await && ada.is_signed_in().await);
     assert_eq!(ada.follows_link(&email.link(VERIFY)).await.status(), 303);
 }
 
@@ -355,5 +355,5 @@ async fn a_visitor_is_sent_to_login_and_forms_need_a_token(env: TestEnv) {
     }
 
     assert_eq!(app.emails_to(ADA).await.len(), 1);
-    assert!(!is_proved(&app).await);
+    assert!(!is_verified(&app).await);
 }

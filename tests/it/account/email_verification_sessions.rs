@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::account::email_verification::{ADA, AGAIN, NOT_ME, VERIFY, another, is_proved, link};
+use crate::account::email_verification::{ADA, AGAIN, NOT_ME, VERIFY, another, is_verified, link};
 use crate::support::{App, GOOD, NEW, TestEnv, on_both};
 
 /// Sessions that a verification has ended.
@@ -53,7 +53,7 @@ async fn the_password_keeps_the_other_devices_signed_in(env: TestEnv) {
     assert!(page.texts("#password-hint")[0].contains("your other devices stay logged in"));
     assert_eq!(answer.location(), Some("/account/login"), "a link opens no session");
     assert_eq!(phone.get("/account/login").await.texts(".flash"), ["Your email is verified."]);
-    assert!(is_proved(&app).await && computer.is_signed_in().await);
+    assert!(is_verified(&app).await && computer.is_signed_in().await);
     assert_eq!(app.query_number(ENDED).await, 0);
 }
 
@@ -69,7 +69,7 @@ async fn without_the_password_other_devices_are_logged_out(env: TestEnv) {
     assert_eq!(answer.location(), Some("/account/login"));
     let notice = phone.get("/account/login").await.texts(".flash");
     assert!(notice[0].contains("because we couldn't tell whether you were the one"), "{notice:?}");
-    assert!(is_proved(&app).await && !computer.is_signed_in().await);
+    assert!(is_verified(&app).await && !computer.is_signed_in().await);
     assert_eq!(app.query_number(ENDED).await, 1);
 }
 
@@ -86,11 +86,11 @@ async fn a_wrong_password_verifies_nothing(env: TestEnv) {
 
     assert_eq!((page.status(), page.h1().as_str()), (422, "Verify your email"));
     assert_eq!(page.attribute("#password", "aria-invalid").as_deref(), Some("true"));
-    assert!(!is_proved(&app).await && eve.is_signed_in().await);
+    assert!(!is_verified(&app).await && eve.is_signed_in().await);
     let page = app.visitor().submits(&link, &[("password", NEW)]).await;
     assert_eq!(page.status(), 422, "also when it is sent to the link itself");
     assert_eq!(ada.submits("/account/link", &[]).await.status(), 303);
-    assert!(is_proved(&app).await && !eve.is_signed_in().await);
+    assert!(is_verified(&app).await && !eve.is_signed_in().await);
 }
 
 #[on_both]
@@ -137,10 +137,10 @@ async fn an_api_client_keeps_its_sessions_too(env: TestEnv) {
 
     let wrong = app.api_client().post(path, body(NEW)).await;
     assert_eq!(wrong.status(), 400);
-    assert!(wrong.json["password"].is_array() && !is_proved(&app).await);
+    assert!(wrong.json["password"].is_array() && !is_verified(&app).await);
     assert_eq!(app.api_client().post(path, body(GOOD)).await.status(), 200);
 
-    assert!(is_proved(&app).await && computer.is_signed_in().await);
+    assert!(is_verified(&app).await && computer.is_signed_in().await);
     let mut computer = app.user("bob").await;
     let email = app.last_email_to("bob@example.com").await;
     let key = email.link(VERIFY).rsplit('/').next().expect("a token").to_owned();
@@ -176,7 +176,7 @@ async fn reporting_the_sign_up_ends_the_strangers_session(env: TestEnv) {
     assert!(!eve.is_signed_in().await);
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 422);
     assert!(app.last_email_to(ADA).await.find_link("/account/password/reset/").is_some());
-    assert!(!is_proved(&app).await);
+    assert!(!is_verified(&app).await);
 }
 
 async fn link_of_stranger(app: &App) -> String {

@@ -134,7 +134,7 @@ async fn of_parallel_failures_the_eighty_first_is_refused(env: TestEnv) {
 }
 
 #[on_both]
-async fn api_clients_are_told_that_waiting_does_not_help(env: TestEnv) {
+async fn api_clients_learn_that_waiting_does_not_help(env: TestEnv) {
     let app = env.app().await;
     while next_guess(&env, &mut app.visitor()).await.is_some() {}
 

@@ -6,7 +6,7 @@ use daemun::testing::sessions::AuthError;
 use crate::support::{App, GOOD, Page, TestEnv, on_both};
 
 /// A page without what differs from request to request.
-fn told(
+fn visible_parts(
     page: &Page,
     visitor: &crate::support::Browser<'_>,
     token: &str,
@@ -23,7 +23,7 @@ async fn tries(app: &App, email: &str, password: &str) -> (u16, String, Vec<Stri
     let token = visitor.token().await;
     let fields = [("csrf", token.as_str()), ("email", email), ("password", password)];
     let page = visitor.post("/account/login", &fields).await;
-    let (status, text, headers) = told(&page, &visitor, &token);
+    let (status, text, headers) = visible_parts(&page, &visitor, &token);
     (status, text.replace(email, "EMAIL"), headers)
 }
 

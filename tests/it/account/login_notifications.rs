@@ -12,7 +12,7 @@ const NOT_ME: &str = "/account/not-me/";
 const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Firefox/133.0";
 
 /// The e-mails about new devices, in either language.
-async fn told(app: &App) -> Vec<ReceivedEmail> {
+async fn notifications(app: &App) -> Vec<ReceivedEmail> {
     let mut emails = app.emails_to(ADA).await;
     let subjects = ["log-in on a new device", "새 기기에서 로그인했습니다"];
     emails.retain(|email| subjects.iter().any(|subject| email.subject.contains(subject)));
@@ -26,7 +26,7 @@ async fn a_new_browser_is_reported_once_with_device_and_address(env: TestEnv) {
     let mut new = app.visitor().with("User-Agent", FIREFOX).from("198.51.100.7:1");
     new.logs_in(ADA, GOOD).await;
 
-    let emails = told(&app).await;
+    let emails = notifications(&app).await;
 
     assert_eq!(emails.len(), 1);
     for fact in ["Firefox", "Windows", "198.51.100.7", "1 March 2026"] {
@@ -36,7 +36,7 @@ async fn a_new_browser_is_reported_once_with_device_and_address(env: TestEnv) {
     assert!(emails[0].find_link(NOT_ME).is_some());
     new.logs_out().await;
     new.logs_in(ADA, GOOD).await;
-    assert_eq!(told(&app).await.len(), 1, "the browser is known now");
+    assert_eq!(notifications(&app).await.len(), 1, "the browser is known now");
 }
 
 #[on_both]
@@ -47,7 +47,7 @@ async fn the_browser_of_the_sign_up_is_known(env: TestEnv) {
 
     assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
 
-    assert!(told(&app).await.is_empty());
+    assert!(notifications(&app).await.is_empty());
 }
 
 #[on_both]
@@ -58,7 +58,7 @@ async fn a_browser_used_by_another_account_is_new(env: TestEnv) {
 
     eve.logs_in(ADA, GOOD).await;
 
-    assert_eq!(told(&app).await.len(), 1);
+    assert_eq!(notifications(&app).await.len(), 1);
 }
 
 #[on_both]
@@ -66,13 +66,13 @@ async fn a_forged_device_is_new(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
     for forged in ["x.y", "x", "", "0123456789abcdef.0123456789abcdef"] {
-        // Of one program only the first is told.
+        // Of one program only the first log-in is reported.
         let mut thief = app.visitor().with("User-Agent", &format!("thief {forged}"));
         thief.cookies.insert("device".into(), forged.into());
         thief.logs_in(ADA, GOOD).await;
     }
 
-    assert_eq!(told(&app).await.len(), 4);
+    assert_eq!(notifications(&app).await.len(), 4);
 }
 
 #[on_both]
@@ -82,7 +82,7 @@ async fn a_wrong_password_sends_no_email(env: TestEnv) {
 
     app.visitor().logs_in(ADA, "wrong guess").await;
 
-    assert!(told(&app).await.is_empty());
+    assert!(notifications(&app).await.is_empty());
 }
 
 #[on_both]
@@ -93,7 +93,7 @@ async fn a_suspended_user_gets_no_email(env: TestEnv) {
 
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 422);
 
-    assert!(told(&app).await.is_empty());
+    assert!(notifications(&app).await.is_empty());
 }
 
 #[on_both]
@@ -119,19 +119,19 @@ async fn api_logins_are_reported_once_a_day_per_network(env: TestEnv) {
     for _ in 0..10 {
         assert_eq!(job().logs_in(ADA, GOOD).await.status(), 303);
     }
-    assert_eq!(told(&app).await.len(), 1);
+    assert_eq!(notifications(&app).await.len(), 1);
 
     app.visitor().with("User-Agent", "thief").from("198.51.100.7:1").logs_in(ADA, GOOD).await;
-    assert_eq!(told(&app).await.len(), 2, "another program");
+    assert_eq!(notifications(&app).await.len(), 2, "another program");
     job().from("203.0.113.1:1").logs_in(ADA, GOOD).await;
-    assert_eq!(told(&app).await.len(), 3, "another network");
+    assert_eq!(notifications(&app).await.len(), 3, "another network");
 
     env.clock.advance(Duration::from_hours(24) - Duration::from_secs(1));
     job().logs_in(ADA, GOOD).await;
-    assert_eq!(told(&app).await.len(), 3, "it is still the same day");
+    assert_eq!(notifications(&app).await.len(), 3, "it is still the same day");
     env.clock.advance(Duration::from_secs(1));
     job().logs_in(ADA, GOOD).await;
-    assert_eq!(told(&app).await.len(), 4);
+    assert_eq!(notifications(&app).await.len(), 4);
 }
 
 #[on_both]
@@ -143,7 +143,7 @@ async fn one_client_network_counts_once(env: TestEnv) {
         app.visitor().with("User-Agent", "job").from(&from).logs_in(ADA, GOOD).await;
     }
 
-    assert_eq!(told(&app).await.len(), 1);
+    assert_eq!(notifications(&app).await.len(), 1);
 }
 
 #[on_both]
@@ -155,7 +155,7 @@ async fn of_eight_api_logins_at_once_one_is_reported(env: TestEnv) {
     let pages = join_all(jobs.iter_mut().map(|job| job.logs_in(ADA, GOOD))).await;
 
     assert!(pages.iter().all(|page| page.status() == 303));
-    assert_eq!(told(&app).await.len(), 1);
+    assert_eq!(notifications(&app).await.len(), 1);
 }
 
 #[on_both]
@@ -170,17 +170,17 @@ async fn unverified_addresses_get_ten_emails_a_day(env: TestEnv) {
     for _ in 0..14 {
         assert_eq!(log_in().logs_in(ADA, GOOD).await.status(), 303);
     }
-    assert_eq!(told(&app).await.len(), 10);
+    assert_eq!(notifications(&app).await.len(), 10);
 
     for _ in 0..23 {
         env.clock.advance(Duration::from_hours(1));
         assert_eq!(log_in().logs_in(ADA, GOOD).await.status(), 303);
     }
-    assert_eq!(told(&app).await.len(), 10, "it is still the same day");
+    assert_eq!(notifications(&app).await.len(), 10, "it is still the same day");
 
     env.clock.advance(Duration::from_hours(1));
     log_in().logs_in(ADA, GOOD).await;
-    assert_eq!(told(&app).await.len(), 11);
+    assert_eq!(notifications(&app).await.len(), 11);
 }
 
 #[on_both]
@@ -195,7 +195,7 @@ async fn verified_owners_are_told_of_every_api_client(env: TestEnv) {
         assert_eq!(program.clone().logs_in(ADA, GOOD).await.status(), 303);
     }
 
-    assert_eq!(told(&app).await.len(), 14);
+    assert_eq!(notifications(&app).await.len(), 14);
 }
 
 #[on_both]
@@ -205,7 +205,7 @@ async fn the_email_is_in_the_accounts_language(env: TestEnv) {
 
     app.visitor().with("Accept-Language", "en").logs_in(ADA, GOOD).await;
 
-    let emails = told(&app).await;
+    let emails = notifications(&app).await;
     assert!(emails[0].subject.contains("새 기기에서 로그인했습니다"));
     assert!(emails[0].html.contains("<html lang=\"ko\">"));
 }
@@ -220,7 +220,7 @@ async fn the_chosen_language_applies_to_emails(env: TestEnv) {
 
     assert_eq!(app.query_text("SELECT language FROM users").await, "ko");
     app.visitor().logs_in(ADA, GOOD).await;
-    assert!(told(&app).await[0].subject.contains("새 기기에서 로그인했습니다"));
+    assert!(notifications(&app).await[0].subject.contains("새 기기에서 로그인했습니다"));
     assert_eq!(ada.get("/account/profile").await.field("language").value, "ko");
     let events = "SELECT COUNT(*) FROM audit_events WHERE action = 'profile_changed'";
     assert_eq!(app.query_number(events).await, 0, "a button in the footer is no event");

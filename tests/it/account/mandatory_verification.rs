@@ -1,4 +1,4 @@
-//! Where addresses must be proved before anybody is let in.
+//! Where an address must be verified before its user can log in.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const BOB: &str = "bob@example.com";
 const MANDATORY: &[(&str, &str)] = &[("email_verification", "mandatory")];
 
 /// What an answer tells, without what differs from request to request.
-fn told(page: &Page, token: &str, email: &str) -> (u16, Vec<(String, String)>, String) {
+fn visible_parts(page: &Page, token: &str, email: &str) -> (u16, Vec<(String, String)>, String) {
     let clean = |text: &str| text.replace(token, "TOKEN").replace(email, "EMAIL");
     let headers = page.headers().into_iter().filter(|(name, _)| !name.contains("request-id"));
     let headers = headers.map(|(name, value)| (name.to_owned(), clean(value))).collect();
@@ -35,7 +35,7 @@ async fn joins_again(app: &App, email: &str) -> (u16, Vec<(String, String)>, Str
     let page = visitor.post("/account/join", &fields).await;
     assert!(visitor.cookie("access").is_none() && visitor.cookie("refresh").is_none());
     assert!(visitor.cookie("device").is_none());
-    told(&page, &token, email)
+    visible_parts(&page, &token, email)
 }
 
 async fn tries(app: &App, email: &str, password: &str) -> (u16, Vec<(String, String)>, String) {
@@ -44,7 +44,7 @@ async fn tries(app: &App, email: &str, password: &str) -> (u16, Vec<(String, Str
     let fields = [("csrf", token.as_str()), ("email", email), ("password", password)];
     let page = visitor.post("/account/login", &fields).await;
     assert!(visitor.cookie("access").is_none() && visitor.cookie("device").is_none());
-    told(&page, &token, email)
+    visible_parts(&page, &token, email)
 }
 
 /// A user who has signed up and has not opened the e-mail.
@@ -56,7 +56,7 @@ async fn joined<'a>(app: &'a App, email: &str) -> Browser<'a> {
 }
 
 /// A user who has signed up and verified the address.
-async fn proved<'a>(app: &'a App, email: &str) -> Browser<'a> {
+async fn verified<'a>(app: &'a App, email: &str) -> Browser<'a> {
     let mut browser = joined(app, email).await;
     let link = app.last_email_to(email).await.link(VERIFY);
     assert_eq!(browser.follows_link(&link).await.location(), Some("/account/login"));
@@ -108,9 +108,9 @@ async fn signing_up_ends_in_a_session_after_verification(env: TestEnv) {
 #[on_both]
 async fn free_and_taken_addresses_get_the_same_answer(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
-    proved(&app, ADA).await;
+    verified(&app, ADA).await;
     joined(&app, BOB).await;
-    proved(&app, "sam@example.com").await;
+    verified(&app, "sam@example.com").await;
     app.deactivates("sam").await;
 
     let free = joins_again(&app, "new@example.com").await;
@@ -125,7 +125,7 @@ async fn free_and_taken_addresses_get_the_same_answer(env: TestEnv) {
 #[on_both]
 async fn an_invalid_form_is_refused_alike_for_both(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
-    proved(&app, ADA).await;
+    verified(&app, ADA).await;
     for email in [ADA, "new@example.com"] {
         let page = app.visitor().signs_up(email, "1234").await;
         assert_eq!(page.status(), 422);
@@ -136,7 +136,7 @@ async fn an_invalid_form_is_refused_alike_for_both(env: TestEnv) {
 #[on_both]
 async fn the_owner_of_a_taken_address_gets_an_email(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
-    proved(&app, ADA).await;
+    verified(&app, ADA).await;
     let before = rows(&app).await;
 
     joins_again(&app, ADA).await;
@@ -167,7 +167,7 @@ async fn an_unverified_owner_gets_another_link(env: TestEnv) {
 #[on_both]
 async fn a_suspended_owner_gets_no_email(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
-    proved(&app, ADA).await;
+    verified(&app, ADA).await;
     app.deactivates("ada").await;
     let before = rows(&app).await;
 
@@ -179,7 +179,7 @@ async fn a_suspended_owner_gets_no_email(env: TestEnv) {
 #[on_both]
 async fn signing_up_costs_the_same_for_free_and_taken(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
-    proved(&app, ADA).await;
+    verified(&app, ADA).await;
     joined(&app, BOB).await;
 
     let free = cost(&app, "new@example.com").await;
@@ -193,7 +193,7 @@ async fn signing_up_costs_the_same_for_free_and_taken(env: TestEnv) {
 #[on_both]
 async fn emails_about_a_taken_address_are_limited(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
-    proved(&app, ADA).await;
+    verified(&app, ADA).await;
     let before = app.emails_to(ADA).await.len();
     for place in 0..40 {
         app.visitor().from(&format!("198.51.100.{place}:1")).signs_up(ADA, GOOD).await;
@@ -206,7 +206,7 @@ async fn emails_about_a_taken_address_are_limited(env: TestEnv) {
 async fn without_verification_the_right_password_looks_wrong(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
     joined(&app, ADA).await;
-    proved(&app, BOB).await;
+    verified(&app, BOB).await;
 
     let right = tries(&app, ADA, GOOD).await;
 

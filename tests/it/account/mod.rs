@@ -1,4 +1,4 @@
-//! What people do with their own account: signing up, logging in, and everything below `/account`.
+//! What users do with their own account: signing up, logging in, and everything below `/account`.
 
 mod account_deletion;
 mod activity;

@@ -47,10 +47,10 @@ async fn the_owner_gets_an_email_in_their_language(env: TestEnv) {
         [("ada", "en", "your password was changed"), ("bora", "ko", "비밀번호가 바뀌었습니다")]
     {
         let email = format!("{name}@example.com");
-        let mut person = app.visitor().with("Accept-Language", language);
-        person.signs_up(&email, GOOD).await;
+        let mut user = app.visitor().with("Accept-Language", language);
+        user.signs_up(&email, GOOD).await;
 
-        person.changes_password(GOOD, NEW).await;
+        user.changes_password(GOOD, NEW).await;
 
         let email = app.last_email_to(&email).await;
         assert!(email.subject.contains(subject), "{}", email.subject);

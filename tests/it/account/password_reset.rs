@@ -58,20 +58,20 @@ async fn a_reset_link_sets_a_new_password(env: TestEnv) {
         let email = format!("{name}@example.com");
         let visitor = app.visitor().with("Accept-Language", language);
         visitor.clone().signs_up(&email, GOOD).await;
-        let mut person = visitor.clone();
-        assert_eq!(person.requests_password_reset(&email).await.location(), Some(SENT));
-        assert_eq!(person.get(SENT).await.h1(), sent);
+        let mut user = visitor.clone();
+        assert_eq!(user.requests_password_reset(&email).await.location(), Some(SENT));
+        assert_eq!(user.get(SENT).await.h1(), sent);
         let received = app.last_email_to(&email).await;
         assert!(received.subject.contains(subject), "{}", received.subject);
 
-        assert_eq!(person.get(&received.link(LINK)).await.location(), Some(FORM));
-        assert_eq!(person.get(FORM).await.h1(), chosen);
-        let answer = person.sets_new_password(FORM, NEW).await;
+        assert_eq!(user.get(&received.link(LINK)).await.location(), Some(FORM));
+        assert_eq!(user.get(FORM).await.h1(), chosen);
+        let answer = user.sets_new_password(FORM, NEW).await;
 
         assert_eq!(answer.location(), Some("/account/login"), "{}", answer.text());
-        assert!(person.cookie("link").is_none() && person.cookie("access").is_none());
-        assert_eq!(person.get("/account/login").await.texts(".flash").len(), 1);
-        assert!(!person.is_signed_in().await, "it proves the mailbox, and signs nobody in");
+        assert!(user.cookie("link").is_none() && user.cookie("access").is_none());
+        assert_eq!(user.get("/account/login").await.texts(".flash").len(), 1);
+        assert!(!user.is_signed_in().await, "it proves the mailbox, and signs nobody in");
         assert!(!can_log_in(&app, &email, GOOD).await && can_log_in(&app, &email, NEW).await);
     }
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What a person says about themselves.
+//! What users say about themselves.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ const PROFILE: &str = "/account/profile";
 const MALFORMED: &str = "Enter the date as year-month-day, such as 1990-02-28.";
 
 /// What the audit log records about changes of profiles.
-async fn told(app: &App) -> String {
+async fn latest_details(app: &App) -> String {
     app.query_text("SELECT details FROM audit_events WHERE action = 'profile_changed'").await
 }
 
@@ -213,7 +213,7 @@ async fn the_audit_log_names_changed_fields_without_values(env: TestEnv) {
     ada.submits(PROFILE, &fields).await;
     ada.submits(PROFILE, &fields).await;
 
-    assert_eq!(told(&app).await, r#"{"fields":["name","date_of_birth"]}"#);
+    assert_eq!(latest_details(&app).await, r#"{"fields":["name","date_of_birth"]}"#);
     assert_eq!(
         app.audit_event_count("profile_changed").await,
         1,

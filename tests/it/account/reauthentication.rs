@@ -9,7 +9,7 @@ const SUDO: &str = "/account/sudo";
 const ASKED: &str = "/account/sudo?next=%2Faccount%2Fexport";
 const MINUTE: Duration = Duration::from_mins(1);
 
-async fn proves(browser: &mut Browser<'_>) {
+async fn reauthenticates(browser: &mut Browser<'_>) {
     let answer = browser.submits(SUDO, &[("password", GOOD), ("next", EXPORT)]).await;
     assert_eq!(answer.location(), Some(EXPORT), "{}", answer.text());
 }
@@ -79,7 +79,7 @@ async fn other_sessions_of_the_user_are_not_covered(env: TestEnv) {
     let mut phone = another(&app).await;
     env.clock.advance(11 * MINUTE);
 
-    proves(&mut ada).await;
+    reauthenticates(&mut ada).await;
 
     assert_eq!(ada.get(EXPORT).await.status(), 200);
     assert_eq!(phone.get(EXPORT).await.location(), Some(ASKED));
@@ -93,7 +93,7 @@ async fn it_counts_on_every_node(env: TestEnv) {
     env.clock.advance(11 * MINUTE);
     assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
 
-    proves(&mut ada).await;
+    reauthenticates(&mut ada).await;
 
     assert_eq!(ada.clone().on(&node).get(EXPORT).await.status(), 200);
 }
@@ -107,7 +107,7 @@ async fn another_node_with_a_cached_session_accepts_it(env: TestEnv) {
     ada.get("/account/mypage").await;
     assert_eq!(ada.clone().on(&node).get(EXPORT).await.location(), Some(ASKED));
 
-    proves(&mut ada).await;
+    reauthenticates(&mut ada).await;
 
     assert_eq!(ada.clone().on(&node).get(EXPORT).await.status(), 200, "nobody is asked twice");
 }
@@ -141,7 +141,7 @@ async fn a_right_password_is_not_a_failure(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
     for _ in 0..30 {
-        proves(&mut ada).await;
+        reauthenticates(&mut ada).await;
     }
     assert_eq!(app.audit_event_count("proved_again").await, 30);
 }

@@ -38,12 +38,12 @@ fn with<'a>(app: &'a App, tokens: &IssuedTokens) -> Browser<'a> {
 async fn is_stolen(app: &App) -> bool {
     let ended = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'token_reused'";
     let emails = app.emails_to("ada@example.com").await;
-    let told =
+    let notified =
         emails.iter().filter(|email| email.subject.contains("logged one of your devices")).count();
     let (events, ended) =
         (app.audit_event_count("token_reused").await, app.query_number(ended).await);
     assert_eq!(events, ended);
-    assert!(told <= 1, "the owner is told once");
+    assert!(notified <= 1, "the owner is told once");
     ended == 1
 }
 

@@ -153,8 +153,9 @@ async fn a_copy_used_many_times_is_reported_once(env: TestEnv) {
     }
 
     let emails = app.emails_to(ADA).await;
-    let told = emails.iter().filter(|it| it.subject.contains("logged one of your devices"));
-    assert_eq!((told.count(), app.audit_event_count("token_reused").await), (1, 1));
+    let notifications =
+        emails.iter().filter(|it| it.subject.contains("logged one of your devices"));
+    assert_eq!((notifications.count(), app.audit_event_count("token_reused").await), (1, 1));
 }
 
 #[on_both]

@@ -182,8 +182,8 @@ async fn one_button_ends_all_other_sessions(env: TestEnv) {
     for other in &mut others {
         assert!(!other.is_signed_in().await);
     }
-    let told = "SELECT COUNT(*) FROM audit_events WHERE details = '{\"count\":2}'";
-    assert_eq!(app.query_number(told).await, 1);
+    let recorded = "SELECT COUNT(*) FROM audit_events WHERE details = '{\"count\":2}'";
+    assert_eq!(app.query_number(recorded).await, 1);
 }
 
 #[on_both]

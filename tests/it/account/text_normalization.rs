@@ -21,8 +21,8 @@ fn new_account(email: &str, name: &str) -> Value {
 async fn found(program: &mut ApiClient<'_>, search: &str) -> Vec<String> {
     let query: String = url::form_urlencoded::byte_serialize(search.as_bytes()).collect();
     let reply = program.get(&format!("/api/users?search={query}")).await;
-    let people = reply.json["results"].as_array().unwrap_or_else(|| panic!("{}", reply.json));
-    people.iter().map(|it| it["email"].as_str().expect("an address").to_owned()).collect()
+    let users = reply.json["results"].as_array().unwrap_or_else(|| panic!("{}", reply.json));
+    users.iter().map(|it| it["email"].as_str().expect("an address").to_owned()).collect()
 }
 
 async fn name_of(app: &App, email: &str) -> String {
@@ -161,11 +161,11 @@ async fn a_domain_is_stored_in_canonical_form(env: TestEnv) {
 async fn old_rows_are_normalized_in_batches(env: TestEnv) {
     let app = env.app().await;
     let mut root = ApiClient::new(app.superuser("root").await);
-    let people: Vec<String> = (0..2_500)
+    let users: Vec<String> = (0..2_500)
         .map(|n| format!("('p{n}@ｅｘａｍｐｌｅ.com', 'p{n}@example.com', '{DECOMPOSED}', 1, 1)"))
         .collect();
     let columns = "INSERT INTO users (email, email_canonical, name, created_at, updated_at) VALUES";
-    app.execute(&format!("{columns} {}", people.join(", "))).await;
+    app.execute(&format!("{columns} {}", users.join(", "))).await;
     app.execute(&format!(
         "{columns} ('zw@exam\u{200b}ple.com', 'zw@example.com', '', 1, 1), \
          ('raw@한국.kr', 'raw@한국.kr', '', 1, 1), \

@@ -235,7 +235,7 @@ async fn untrusted_headers_do_not_change_the_address(env: TestEnv) {
 }
 
 #[on_both]
-async fn behind_a_trusted_proxy_clients_are_told_apart(env: TestEnv) {
+async fn behind_a_trusted_proxy_clients_are_distinguished(env: TestEnv) {
     let app = env.app_with(&[("trusted_proxies", "198.51.100.1/32")]).await;
     for number in 0..102 {
         let eve = app.visitor().from("198.51.100.1:1").with("X-Forwarded-For", "203.0.113.1");

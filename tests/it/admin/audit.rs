@@ -9,7 +9,7 @@ use crate::support::{App, GOOD, TestEnv, on_both};
 
 const LIST: &str = "/admin/audit";
 
-/// Writes that a person did something to another.
+/// Writes an event about what one user did to another.
 async fn notes(app: &App, action: AuditEventKind, agent: &str, details: Value) {
     let transaction = app.ctx.db.begin().await.expect("a transaction");
     let info = RequestInfo::new("203.0.113.7".parse().ok(), agent, String::new(), None);

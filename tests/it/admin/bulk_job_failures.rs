@@ -101,21 +101,21 @@ async fn a_failing_job_does_not_block_others(env: TestEnv) {
 async fn a_nul_in_a_stored_hash_stops_nothing(env: TestEnv) {
     let app = env.app().await;
     let mut root = app.superuser("root").await;
-    let person = |name: &str, hash: &str| ImportedUser {
+    let imported = |name: &str, hash: &str| ImportedUser {
         email: format!("{name}@example.com"),
         language: "en".into(),
         is_active: true,
         password_hash: hash.into(),
         ..ImportedUser::default()
     };
-    let people = vec![person("bob", "pbkdf2_sha256$1$a\0b$x"), person("eve", "")];
+    let users = vec![imported("bob", "pbkdf2_sha256$1$a\0b$x"), imported("eve", "")];
     let whole =
         daemun::testing::accounts::find_by_id(&app.ctx.db, UserId(app.id_of("root").await)).await;
     let by = whole.expect("the database answers").expect("an account").user;
     let actor = Actor { user: &by, info: &request_info() };
 
     let id: BulkJobId =
-        flows::admin::user_import::draft(&app.ctx, actor, people, false).await.expect("planned");
+        flows::admin::user_import::draft(&app.ctx, actor, users, false).await.expect("planned");
     assert!(flows::admin::user_import::enqueue(&app.ctx, actor, id).await.expect("started"));
     worker::run_bulk_jobs(&app.ctx).await;
 

@@ -13,7 +13,7 @@ use crate::support::{App, Browser, Page, StoredUser, TestEnv, on_both};
 const LOOK: &str = "/admin/users/actions";
 const BULK: &str = "/admin/bulk";
 
-/// Chooses people and looks at what would come of it.
+/// Selects users and previews the action.
 pub(crate) async fn looks(
     browser: &mut Browser<'_>,
     action: &str,
@@ -56,7 +56,7 @@ async fn figures(browser: &mut Browser<'_>, path: &str) -> (String, Vec<String>)
     (page.texts(".lead").concat(), page.texts(".facts dd"))
 }
 
-/// People beyond the doors, called `p1@example.com` and so on.
+/// Inserts users called `p1@example.com` and so on, past the sign-up.
 async fn crowd(app: &App, size: u32) {
     let sql = format!(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {size}) \
@@ -98,9 +98,9 @@ async fn selected_users_are_suspended_with_a_reason(env: TestEnv) {
         (2, 2),
         "bob and root are left"
     );
-    let told = "SELECT COUNT(*) FROM audit_events WHERE action = 'deactivated' AND \
+    let recorded = "SELECT COUNT(*) FROM audit_events WHERE action = 'deactivated' AND \
         actor_id IS NOT NULL AND details LIKE '%\"reason\":\"Spam\"%' AND details LIKE '%\"bulk\":%'";
-    assert_eq!(app.query_number(told).await, 2);
+    assert_eq!(app.query_number(recorded).await, 2);
     let until = "SELECT COUNT(*) FROM users WHERE inactive_until IS NOT NULL";
     assert_eq!(app.query_number(until).await, 2);
 }
@@ -123,8 +123,8 @@ async fn all_matching_users_are_changed_in_batches(env: TestEnv) {
     let (state, numbers) = figures(&mut root, &path).await;
     assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "130"));
     assert_eq!(app.audit_event_count("verified_by_staff").await, 130);
-    let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
-    let late = format!("{proved} AND email = 'late@example.com'");
+    let verified = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
+    let late = format!("{verified} AND email = 'late@example.com'");
     assert_eq!(app.query_number(&late).await, 0, "whoever came later is not meant");
 }
 

@@ -73,10 +73,10 @@ async fn a_superuser_creates_updates_and_deletes_a_group(env: TestEnv) {
     let fields = [("name", "Desk"), ("permissions", "audit.view")];
     assert_eq!(root.submits(&one, &fields).await.status(), 303);
     assert!(grants(&app, id, "audit.view").await && !grants(&app, id, "users.view").await);
-    let told = "SELECT COUNT(*) FROM audit_events WHERE action = 'group_changed' AND details \
+    let recorded = "SELECT COUNT(*) FROM audit_events WHERE action = 'group_changed' AND details \
                 LIKE '%\"name\":[\"Help desk\",\"Desk\"]%' AND details LIKE \
                 '%\"permissions\":[[\"users.view\",\"users.change\"],[\"audit.view\"]]%'";
-    assert_eq!(app.query_number(told).await, 1);
+    assert_eq!(app.query_number(recorded).await, 1);
 
     assert_eq!(root.submits(&one, &fields).await.status(), 303);
     assert_eq!(number_of_events(&app, "group_changed").await, 1, "nothing changed");
@@ -191,16 +191,16 @@ async fn two_updates_of_one_group_are_serialized(env: TestEnv) {
     let (left, right) = join!(left.submits(&one, &of_left), right.submits(&one, &of_right));
 
     assert_eq!((left.status(), right.status()), (303, 303));
-    let told = |from: &str, to: &str| {
+    let recorded = |from: &str, to: &str| {
         format!(
             "SELECT COUNT(*) FROM audit_events WHERE action = 'group_changed' \
              AND details LIKE '%[\"{from}\",\"{to}\"]%'"
         )
     };
-    let left_first = app.query_number(&told("Desk", "Left")).await
-        + app.query_number(&told("Left", "Right")).await;
-    let right_first = app.query_number(&told("Desk", "Right")).await
-        + app.query_number(&told("Right", "Left")).await;
+    let left_first = app.query_number(&recorded("Desk", "Left")).await
+        + app.query_number(&recorded("Left", "Right")).await;
+    let right_first = app.query_number(&recorded("Desk", "Right")).await
+        + app.query_number(&recorded("Right", "Left")).await;
     assert!((left_first, right_first) == (2, 0) || (left_first, right_first) == (0, 2));
 }
 

@@ -20,8 +20,8 @@ async fn the_csv_matches_the_list(env: TestEnv) {
         "",
     ];
     let addresses: Vec<_> = (0..nasty.len()).map(|it| format!("n{it}@example.com")).collect();
-    let people: Vec<_> = addresses.iter().map(String::as_str).zip(nasty.iter().copied()).collect();
-    insert(&app, &people).await;
+    let rows: Vec<_> = addresses.iter().map(String::as_str).zip(nasty.iter().copied()).collect();
+    insert(&app, &rows).await;
     app.execute("UPDATE users SET email = '=cmd@example.com' WHERE email = 'n8@example.com'").await;
     let events = "SELECT COUNT(*) FROM audit_events";
     let before = app.query_number(events).await;

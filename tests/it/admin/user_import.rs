@@ -1,4 +1,4 @@
-//! The stories of people who are brought in by a list.
+//! Importing a list of users.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ const NAMES: [(&str, &str); 9] = [
     ("홍 길동", "홍 길동"),
 ];
 
-async fn people(app: &App) -> i64 {
+async fn user_count(app: &App) -> i64 {
     app.query_number("SELECT COUNT(*) FROM users").await
 }
 
@@ -73,8 +73,8 @@ async fn an_export_can_be_imported_again(env: TestEnv) {
     let app = env.app().await;
     let mut root = app.superuser("root").await;
     for (number, (name, _)) in NAMES.iter().enumerate() {
-        let mut person = app.user(&format!("p{number}")).await;
-        person.submits("/account/profile", &[("name", *name)]).await;
+        let mut user = app.user(&format!("p{number}")).await;
+        user.submits("/account/profile", &[("name", *name)]).await;
     }
     let file = root.get("/admin/users.csv?is_superuser=false").await;
     let text = String::from_utf8(file.bytes().to_vec()).expect("UTF-8");
@@ -111,7 +111,7 @@ async fn a_file_is_previewed_before_it_is_imported(env: TestEnv) {
     assert!(rows[0].starts_with("Line 3 email Enter a valid email"), "{rows:?}");
     assert_eq!(rows[1], "Line 4 email There is already an account with this email.");
     assert_eq!(page.texts(".facts dd")[1], "is_staff", "roles are not given by a list");
-    assert_eq!(people(&app).await, 2, "only looked at");
+    assert_eq!(user_count(&app).await, 2, "only looked at");
     let answer = starts(&mut root, &page).await;
     worker::run_bulk_jobs(&app.ctx).await;
 
@@ -120,7 +120,7 @@ async fn a_file_is_previewed_before_it_is_imported(env: TestEnv) {
     let ada = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com' AND name = 'Ada Lovelace' \
         AND gender = 'female' AND date_of_birth = '1990-12-10' AND NOT is_staff \
         AND email_verified_at IS NOT NULL AND password_hash IS NULL AND language = 'en'";
-    assert_eq!((app.query_number(ada).await, people(&app).await), (1, 4));
+    assert_eq!((app.query_number(ada).await, user_count(&app).await), (1, 4));
     assert_eq!(app.audit_event_count("added_by_staff").await, 2);
 }
 
@@ -228,7 +228,7 @@ async fn a_long_file_is_imported_in_batches_and_once(env: TestEnv) {
     assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
     let row = "SELECT done * 1000 + skipped FROM bulk_jobs";
     assert_eq!(app.query_number(row).await, 449_001, "one has joined meanwhile");
-    assert_eq!(people(&app).await, 451);
+    assert_eq!(user_count(&app).await, 451);
     assert_eq!(app.audit_event_count("added_by_staff").await, 449);
 }
 
@@ -261,8 +261,8 @@ async fn vouching_for_addresses_needs_its_permission(env: TestEnv) {
     starts(&mut staff, &page).await;
     worker::run_bulk_jobs(&app.ctx).await;
 
-    let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
-    assert_eq!((app.query_number(proved).await, people(&app).await), (0, 2));
+    let verified = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
+    assert_eq!((app.query_number(verified).await, user_count(&app).await), (0, 2));
 }
 
 #[on_both]

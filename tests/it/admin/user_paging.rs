@@ -35,11 +35,11 @@ async fn every_order_can_be_paged_in_both_directions(env: TestEnv) {
             let all = pages.concat();
             let unique: BTreeSet<_> = all.iter().collect();
             assert_eq!(all.len(), unique.len(), "nobody twice: {name}{query}");
-            let told = if query.is_empty() { 121 } else { 120 };
+            let expected = if query.is_empty() { 121 } else { 120 };
             if query != "&q=p1" {
-                assert_eq!(all.len(), told, "nobody lost: {name}{query}");
-                assert_eq!(pages.len(), told.div_ceil(20), "{name}{query}");
-                assert_eq!(first.texts("#tally"), [format!("{told} users")]);
+                assert_eq!(all.len(), expected, "nobody lost: {name}{query}");
+                assert_eq!(pages.len(), expected.div_ceil(20), "{name}{query}");
+                assert_eq!(first.texts("#tally"), [format!("{expected} users")]);
             }
             let opposite = match name.strip_prefix('-') {
                 Some(name) => name.to_owned(),

@@ -204,13 +204,13 @@ async fn searching_in_windows_finds_the_same(env: TestEnv) {
             while let Some(from) = place {
                 let page = search::list_page(db, filter, sort, &from, small, 4).await;
                 let page = page.expect("answers");
-                let told = page.count;
-                let is_right = match told {
+                let shown_count = page.count;
+                let is_right = match shown_count {
                     MatchCount::Exactly(count) => count == expected.len() as u64,
                     MatchCount::AtLeast(count) => count <= expected.len() as u64,
                     MatchCount::Many => false,
                 };
-                assert!(is_right, "{told:?}");
+                assert!(is_right, "{shown_count:?}");
                 met.extend(page.users);
                 place = page.after.map(CursorPosition::After);
             }
@@ -280,8 +280,8 @@ async fn a_full_address_finds_exactly_one(env: TestEnv) {
         "person12346@example.com",
         "per_on12345@example.com",
     ];
-    let people: Vec<_> = addresses.iter().map(|address| (*address, "")).collect();
-    insert(&app, &people).await;
+    let rows: Vec<_> = addresses.iter().map(|address| (*address, "")).collect();
+    insert(&app, &rows).await;
 
     let all = [addresses[1], addresses[0], addresses[2]];
     assert_eq!(found(&mut root, "person12345@example.com").await, all);
@@ -296,7 +296,7 @@ async fn more_than_ten_thousand_are_not_counted(env: TestEnv) {
     let app = env.app().await;
     let mut root = app.user("root").await;
     app.sets_roles("root", true, true).await;
-    for (count, told) in [(9_999, "10000 users"), (1, "More than 10,000 users")] {
+    for (count, shown_count) in [(9_999, "10000 users"), (1, "More than 10,000 users")] {
         let start = app.query_number("SELECT COUNT(*) FROM users").await;
         app.execute(&format!(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
@@ -306,7 +306,7 @@ async fn more_than_ten_thousand_are_not_counted(env: TestEnv) {
         )).await;
         for query in ["", "q=example", "verified=false&sort=email"] {
             let page = root.get(&format!("{LIST}?{query}")).await;
-            assert_eq!(page.texts("#tally"), [told], "{query}");
+            assert_eq!(page.texts("#tally"), [shown_count], "{query}");
             assert_eq!(emails(&page).len(), 20);
         }
     }

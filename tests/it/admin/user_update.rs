@@ -68,7 +68,7 @@ pub(crate) async fn why(browser: &mut Browser<'_>, id: i64) -> String {
     browser.get(&path(id)).await.texts(".reason").join(" ")
 }
 
-async fn person_of(app: &App, id: i64) -> User {
+async fn user_of(app: &App, id: i64) -> User {
     let account = accounts::find_by_id(&app.ctx.db, UserId(id)).await.expect("answers");
     account.expect("there").user
 }
@@ -116,7 +116,7 @@ async fn invalid_input_is_shown_again(env: TestEnv) {
     assert_eq!(page.field("name").value, "Ada");
     assert!(page.field("email").is_wrong && page.field("date_of_birth").is_wrong);
     assert_eq!(taken.field("email").errors, ["There is already an account with this email."]);
-    assert_eq!(person_of(&app, id).await.email.as_typed(), "ada@example.com");
+    assert_eq!(user_of(&app, id).await.email.as_typed(), "ada@example.com");
 }
 
 #[on_both]
@@ -135,15 +135,15 @@ async fn of_two_updates_the_later_sees_the_conflict(env: TestEnv) {
     assert_eq!(page.field("name").errors, ["Someone else changed this to: Countess"]);
     let shown = [page.field("name").value, page.field("gender").value];
     assert_eq!(shown, ["Countess", "female"]);
-    assert_eq!(person_of(&app, id).await.profile.gender, None, "nothing is overwritten");
+    assert_eq!(user_of(&app, id).await.profile.gender, None, "nothing is overwritten");
     assert_eq!(send(&mut root, id, &with(&page, &[])).await.status(), 303);
-    let person = person_of(&app, id).await;
-    let profile = &person.profile;
+    let user = user_of(&app, id).await;
+    let profile = &user.profile;
     assert_eq!((profile.name.as_str(), profile.gender.is_some()), ("Countess", true));
 }
 
 #[on_both]
-async fn a_new_address_is_told_to_the_old_and_ends_sessions(env: TestEnv) {
+async fn a_new_address_is_reported_to_the_old_and_ends_sessions(env: TestEnv) {
     let app = env.app_with(&[("email_verification", "optional")]).await;
     let mut ada = app.user("ada").await;
     let id = app.id_of("ada").await;
@@ -157,13 +157,13 @@ async fn a_new_address_is_told_to_the_old_and_ends_sessions(env: TestEnv) {
     assert_eq!(answer.status(), 303, "{}", answer.text());
     assert!(!ada.is_signed_in().await);
     assert_eq!(app.visitor().get(&reset).await.status(), 404, "older links are dead");
-    assert!(person_of(&app, id).await.email_verified_at.is_none());
+    assert!(user_of(&app, id).await.email_verified_at.is_none());
     app.last_email_to("lovelace@example.com").await.link("/account/email/verify/");
     let undo = app.last_email_to("ada@example.com").await.link("/account/email/undo/");
     let mut owner = app.visitor();
     owner.get(&undo).await;
     assert_eq!(owner.submits("/account/link", &[]).await.status(), 303);
-    assert_eq!(person_of(&app, id).await.email.as_typed(), "ada@example.com");
+    assert_eq!(user_of(&app, id).await.email.as_typed(), "ada@example.com");
 }
 
 #[on_both]
@@ -193,7 +193,7 @@ async fn staff_may_vouch_for_a_new_address(env: TestEnv) {
     let new = [("email", "lovelace@example.com"), ("email_verified", "true")];
     assert_eq!(saves(&mut root, id, &new).await.status(), 303);
 
-    assert!(person_of(&app, id).await.email_verified_at.is_some());
+    assert!(user_of(&app, id).await.email_verified_at.is_some());
 }
 
 #[on_both]
@@ -279,14 +279,14 @@ async fn two_superusers_demoting_each_other_leave_one(env: TestEnv) {
             app.sets_roles(name, true, true).await;
             app.activates(name).await;
         }
-        let people = [person_of(&app, ids[0]).await, person_of(&app, ids[1]).await];
+        let users = [user_of(&app, ids[0]).await, user_of(&app, ids[1]).await];
         let mut edits = Vec::new();
-        for (person, id) in people.iter().zip(ids) {
+        for (user, id) in users.iter().zip(ids) {
             let sql = format!("SELECT version FROM users WHERE id = {id}");
             let version = app.query_number(&sql).await;
             let edited = AccountUpdate {
-                email: person.email.clone(),
-                profile: Profile { name: person.profile.name.clone(), ..Profile::default() },
+                email: user.email.clone(),
+                profile: Profile { name: user.profile.name.clone(), ..Profile::default() },
                 is_active: round % 2 == 0,
                 is_staff: true,
                 is_superuser: false,
@@ -301,7 +301,7 @@ async fn two_superusers_demoting_each_other_leave_one(env: TestEnv) {
             });
         }
         let from = request_info();
-        let [ada, eve] = [&people[0], &people[1]].map(|user| Actor { user, info: &from });
+        let [ada, eve] = [&users[0], &users[1]].map(|user| Actor { user, info: &from });
 
         let (one, two) = join(
             flows::admin::user_update::replace(&app.ctx, ada, UserId(ids[1]), &edits[1]),

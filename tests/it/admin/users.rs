@@ -169,11 +169,11 @@ async fn every_filter_shows_what_it_names(env: TestEnv) {
     ] {
         assert_eq!(filtered(&mut root, &query).await, expected, "{query}");
         let page = root.get(&format!("{LIST}?{query}")).await;
-        let told = match expected.len() {
+        let tally = match expected.len() {
             1 => "1 user".to_owned(),
             count => format!("{count} users"),
         };
-        assert_eq!(page.texts("#tally"), [told], "{query}");
+        assert_eq!(page.texts("#tally"), [tally], "{query}");
     }
     let page = root.get(&format!("{LIST}?group={group}&is_staff=true")).await;
     assert_eq!(page.field("group").value, group.to_string());

@@ -21,7 +21,7 @@ fn login(email: &str, password: &str) -> Value {
 }
 
 /// An answer with everything that a stranger could compare.
-fn told(reply: &ApiReply) -> (u16, Value, Vec<(String, String)>) {
+fn visible_parts(reply: &ApiReply) -> (u16, Value, Vec<(String, String)>) {
     let headers = reply.page.headers().into_iter();
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     (reply.status(), reply.json.clone(), headers)
@@ -33,7 +33,7 @@ async fn tries(
     email: &str,
     password: &str,
 ) -> (u16, Value, Vec<(String, String)>) {
-    told(&app.api_client().post(path, login(email, password)).await)
+    visible_parts(&app.api_client().post(path, login(email, password)).await)
 }
 
 /// The last part of a link of the last e-mail.
@@ -136,7 +136,11 @@ async fn in_mandatory_mode_signing_up_gives_no_tokens(env: TestEnv) {
     let again = app.api_client().post("/api/account/join", form(ADA)).await;
 
     assert_eq!((first.status(), first.text("detail")), (201, "Verification e-mail sent."));
-    assert_eq!(told(&first), told(&again), "nobody learns that the address is taken");
+    assert_eq!(
+        visible_parts(&first),
+        visible_parts(&again),
+        "nobody learns that the address is taken"
+    );
     assert!(first.page.all("set-cookie").is_empty());
     assert_eq!(app.active_session_count().await, 0);
 }
@@ -147,10 +151,10 @@ async fn an_unverified_address_looks_like_a_wrong_password(env: TestEnv) {
     app.api_client().post("/api/account/join", form(ADA)).await;
 
     for path in ["/api/account/login", "/api/token"] {
-        let unproved = tries(&app, path, ADA, GOOD).await;
-        assert_eq!(unproved, tries(&app, path, ADA, "wrong").await);
-        assert_eq!(unproved, tries(&app, path, BOB, GOOD).await);
-        assert!(unproved.1.to_string().contains("open the link in our email"), "{path}");
+        let unverified = tries(&app, path, ADA, GOOD).await;
+        assert_eq!(unverified, tries(&app, path, ADA, "wrong").await);
+        assert_eq!(unverified, tries(&app, path, BOB, GOOD).await);
+        assert!(unverified.1.to_string().contains("open the link in our email"), "{path}");
     }
     let key = key(&app, ADA, "/account/email/verify/").await;
     assert_eq!(verifies(&app, &key).await.json, json!({ "detail": "ok" }));
@@ -402,7 +406,7 @@ async fn the_api_does_not_reveal_accounts(env: TestEnv) {
         for email in [ADA, BOB] {
             let before = app.ctx.db.queries();
             let reply = app.api_client().post(path, json!({ "email": email })).await;
-            costs.push((told(&reply), app.ctx.db.queries() - before));
+            costs.push((visible_parts(&reply), app.ctx.db.queries() - before));
         }
         assert_eq!(costs[0], costs[1], "{path}");
     }

@@ -250,7 +250,7 @@ fn login() -> Vec<Exchange> {
         right("good password, but the browser holds an expired access cookie")
             .cookie("access", "<access:expired>"),
         right("good password, bad Authorization header").header("Bearer rubbish"),
-        // The original compares addresses to the letter, and cuts spaces off passwords.
+        // The original compares addresses exactly, and cuts spaces off passwords.
         post(LOGIN, "address in other case")
             .json(r#"{"email":"WIRE2@example.COM","password":"correct horse battery staple"}"#)
             .returns(
@@ -441,7 +441,7 @@ fn passwords_that_differ() -> [Exchange; 2] {
     ]
 }
 
-/// The old password is always asked for, as the original does when it is told to.
+/// The old password is always asked for, as the original does with the setting for it.
 fn password_change() -> Vec<Exchange> {
     let change = |name, body: &str| post(CHANGE, name).header("Bearer <access>").json(body);
     macro_rules! weak {
@@ -792,8 +792,8 @@ fn user() -> Vec<Exchange> {
     ]
 }
 
-/// A person of the list.
-macro_rules! person {
+/// A user in the list.
+macro_rules! listed_user {
     ($id:literal, $email:literal, $gender:literal, $role:literal) => {
         concat!(
             r#"{"url":"http://localhost:8000/api/users/"#,
@@ -822,7 +822,7 @@ fn users() -> Vec<Exchange> {
             200,
             concat!(
                 r#"{"next":null,"previous":null,"results":["#,
-                person!("<id>", "<email>", "", "false"),
+                listed_user!("<id>", "<email>", "", "false"),
                 "]}"
             ),
         ),
@@ -830,19 +830,19 @@ fn users() -> Vec<Exchange> {
             200,
             concat!(
                 r#"{"next":null,"previous":null,"results":["#,
-                person!("<id>", "<email>", "", "false"),
+                listed_user!("<id>", "<email>", "", "false"),
                 "]}"
             ),
         ),
         get(MINE, "detail")
             .header("Bearer <access>")
-            .returns(200, person!("<id>", "<email>", "", "false")),
+            .returns(200, listed_user!("<id>", "<email>", "", "false")),
         // A user sees only their own account, and staff see all of them.
         get(THEIRS, "detail of another").header("Bearer <access>").returns(404, NOT_FOUND),
         get(THEIRS, "detail of another, as staff")
             .after("promoted")
             .header("Bearer <access>")
-            .returns(200, person!("<other>", "wire0@example.com", "", "false")),
+            .returns(200, listed_user!("<other>", "wire0@example.com", "", "false")),
         get("/api/users/999999", "no such member").header("Bearer <access>").returns(404, NOT_FOUND),
         get("/api/users/x", "id not a number").header("Bearer <access>").returns(404, NOT_FOUND),
         request(Method::Patch, THEIRS, "PATCH another member")
@@ -853,7 +853,7 @@ fn users() -> Vec<Exchange> {
             .after("promoted")
             .header("Bearer <access>")
             .json(r#"{"gender":"male"}"#)
-            .returns(200, person!("<other>", "wire0@example.com", "male", "false")),
+            .returns(200, listed_user!("<other>", "wire0@example.com", "male", "false")),
         request(Method::Patch, MINE, "PATCH to an address in use")
             .after("promoted")
             .header("Bearer <access>")

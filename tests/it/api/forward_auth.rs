@@ -1,4 +1,4 @@
-//! Proxies ask whether a request may pass to another app: what they are told, and two real proxies.
+//! Proxies ask whether a request may pass to another app: what they get, and two real proxies.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -18,7 +18,7 @@ const ASK: &str = "/api/forward-auth";
 const ASK_FOR_A_WAY: &str = "/api/forward-auth?redirect=1";
 
 /// The three headers.
-fn told(answer: &Page) -> [Option<&str>; 3] {
+fn identity_headers(answer: &Page) -> [Option<&str>; 3] {
     ["x-auth-user", "x-auth-email", "x-auth-groups"].map(|name| answer.header(name))
 }
 
@@ -51,7 +51,7 @@ async fn a_valid_cookie_or_token_passes(env: TestEnv) {
         let id = app.id_of("ada").await.to_string();
         let groups = "Authors%2C all,%ED%8E%B8%EC%A7%91%EB%B6%80";
         assert_eq!(answer.status(), 200);
-        assert_eq!(told(&answer), [Some(&*id), Some("ada@example.com"), Some(groups)]);
+        assert_eq!(identity_headers(&answer), [Some(&*id), Some("ada@example.com"), Some(groups)]);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
 }
@@ -82,7 +82,7 @@ async fn visitors_do_not_pass(env: TestEnv) {
         assert_eq!(answer.status(), 401);
         let challenge = answer.header("www-authenticate").expect("as RFC 9110 asks, 15.5.2");
         assert!(challenge.starts_with("Bearer"), "{challenge}");
-        assert_eq!(told(&answer), [None; 3]);
+        assert_eq!(identity_headers(&answer), [None; 3]);
     }
 }
 
@@ -329,13 +329,13 @@ fn caddy() -> Behind {
 
 /// Sends a form with the token of one of Daemun's own pages; the first page of the site is the app's.
 fn submits(
-    person: &mut RemoteBrowser,
+    browser: &mut RemoteBrowser,
     page: &str,
     path: &str,
     fields: &[(&str, &str)],
 ) -> HttpResponse {
-    let token = person.get(page).token().expect("every page has a form");
-    person.post(path, &[&[("csrf", token.as_str())], fields].concat())
+    let token = browser.get(page).token().expect("every page has a form");
+    browser.post(path, &[&[("csrf", token.as_str())], fields].concat())
 }
 
 /// The story that each proxy has to be right in.

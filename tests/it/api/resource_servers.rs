@@ -1,4 +1,4 @@
-//! Other people's programs verify our tokens: `PyJWT`, and Django with SimpleJWT, both as they come.
+//! Other programs verify our tokens: `PyJWT`, and Django with SimpleJWT, both as they come.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What access tokens say of a person, where the settings ask for it.
+//! What access tokens say of a user, where the settings ask for it.
 
 use std::time::Duration;
 

@@ -16,9 +16,9 @@ fn path_of(id: i64) -> String {
 
 /// Addresses in a list, in its order.
 pub(crate) fn emails(reply: &ApiReply) -> Vec<String> {
-    let people = reply.json["results"].as_array().unwrap_or_else(|| panic!("{}", reply.json));
-    let email = |person: &Value| person["email"].as_str().expect("an address").to_owned();
-    people.iter().map(email).collect()
+    let users = reply.json["results"].as_array().unwrap_or_else(|| panic!("{}", reply.json));
+    let email = |user: &Value| user["email"].as_str().expect("an address").to_owned();
+    users.iter().map(email).collect()
 }
 
 pub(crate) async fn superuser<'a>(app: &'a App, name: &str) -> ApiClient<'a> {
@@ -286,8 +286,8 @@ async fn a_partial_update_keeps_other_fields(env: TestEnv) {
     let closed = root.patch(&theirs, json!({ "is_active": false })).await;
 
     assert_eq!((promoted.status(), &promoted.json["is_staff"]), (200, &json!(true)));
-    let is_proved = &moved.json["email_verified"];
-    assert_eq!((moved.text("email"), is_proved), ("new@example.com", &json!(false)));
+    let is_verified = &moved.json["email_verified"];
+    assert_eq!((moved.text("email"), is_verified), ("new@example.com", &json!(false)));
     let link = app.last_email_to("new@example.com").await.link("/account/email/verify/");
     assert!(!link.is_empty(), "a new address proves itself");
     assert_eq!((put.text("name"), put.text("gender")), ("Ada", "female"));

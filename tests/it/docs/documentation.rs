@@ -113,10 +113,10 @@ fn every_command_is_in_the_readme() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     let readme = read("README.md");
-    let told: BTreeSet<_> =
+    let documented: BTreeSet<_> =
         between(&readme, "| `daemun ", '`').filter_map(|it| it.split(' ').next()).collect();
 
-    assert_eq!(told, real);
+    assert_eq!(documented, real);
 }
 
 #[test]

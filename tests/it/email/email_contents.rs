@@ -207,7 +207,7 @@ fn dates_and_numbers_follow_the_language() {
 }
 
 #[test]
-fn the_new_address_is_told_only_to_its_owner() {
+fn the_new_address_is_shown_only_to_its_owner() {
     for kind in EmailKind::ALL {
         let text = written(&full(kind), Language::English).text;
         assert_eq!(text.contains("new@example.com"), kind == EmailKind::EmailChanged, "{text}");

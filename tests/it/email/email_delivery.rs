@@ -28,8 +28,8 @@ pub(crate) async fn node(env: &TestEnv, smtp: &SmtpServer) -> App {
 }
 
 /// A mail server that replies to something in a way of its own.
-pub(crate) fn unkind(told: &'static str, reply: &'static str) -> SmtpServer {
-    SmtpServer::start(SmtpBehaviour { replies: vec![(told, reply)], ..SmtpBehaviour::default() })
+pub(crate) fn unkind(command: &'static str, reply: &'static str) -> SmtpServer {
+    SmtpServer::start(SmtpBehaviour { replies: vec![(command, reply)], ..SmtpBehaviour::default() })
 }
 
 pub(crate) fn recipient(name: &str) -> Recipient {
@@ -137,8 +137,8 @@ async fn nodes_sending_at_once_send_each_email_once(env: TestEnv) {
         join_all(nodes.iter().map(App::sends_due_emails)).await;
 
         let taken = smtp.accepted();
-        let people: BTreeSet<_> = taken.iter().map(|email| email.to.clone()).collect();
-        assert_eq!((taken.len(), people.len()), (200, 200), "{count} nodes");
+        let recipients: BTreeSet<_> = taken.iter().map(|email| email.to.clone()).collect();
+        assert_eq!((taken.len(), recipients.len()), (200, 200), "{count} nodes");
     }
 }
 

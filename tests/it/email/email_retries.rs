@@ -130,8 +130,8 @@ async fn a_reachable_server_gets_all_waiting_emails(env: TestEnv) {
     env.clock.advance(Duration::from_mins(1));
     back.sends_due_emails().await;
 
-    let people: BTreeSet<_> = smtp.accepted().into_iter().map(|email| email.to).collect();
-    assert_eq!((smtp.accepted().len(), people.len()), (100, 100));
+    let recipients: BTreeSet<_> = smtp.accepted().into_iter().map(|email| email.to).collect();
+    assert_eq!((smtp.accepted().len(), recipients.len()), (100, 100));
 }
 
 #[on_both]

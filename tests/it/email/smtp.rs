@@ -35,9 +35,9 @@ async fn send(mailer: &Mailer, id: &str, to: &str) -> Result<(), SendError> {
 }
 
 /// What becomes of an e-mail when one reply is another than usual.
-async fn fate(told: &'static str, reply: &'static str) -> Result<(), SendError> {
+async fn fate(command: &'static str, reply: &'static str) -> Result<(), SendError> {
     let smtp = SmtpServer::start(SmtpBehaviour {
-        replies: vec![(told, reply)],
+        replies: vec![(command, reply)],
         ..SmtpBehaviour::default()
     });
     send(&mailer_of(&smtp), "1", "ada@example.com").await
@@ -101,7 +101,7 @@ async fn a_closed_connection_is_reopened() {
 
 #[tokio::test]
 async fn permanent_failures_are_not_retried() {
-    for (told, reply) in [
+    for (command, reply) in [
         ("RCPT", "550 5.1.1 no such mailbox"),
         ("RCPT", "501 5.1.3 bad address"),
         ("RCPT", "551 not here"),
@@ -110,7 +110,7 @@ async fn permanent_failures_are_not_retried() {
         ("RCPT", "556 5.1.10 takes no mail"),
         (".", "552 5.3.4 too large"),
     ] {
-        let fate = fate(told, reply).await;
+        let fate = fate(command, reply).await;
 
         let Err(SendError::Permanent(why)) = &fate else { panic!("{reply}: {fate:?}") };
         assert!(why.contains(reply), "{why}");
@@ -120,14 +120,14 @@ async fn permanent_failures_are_not_retried() {
 
 #[tokio::test]
 async fn temporary_failures_may_be_retried() {
-    for (told, reply) in [
+    for (command, reply) in [
         ("RCPT", "450 4.2.1 mailbox busy"),
         ("RCPT", "451 4.7.1 come back in a minute"),
         ("RCPT", "452 4.2.2 mailbox full"),
         ("DATA", "451 4.3.0 not now"),
         (".", "554 5.6.0 looks like spam"),
     ] {
-        let fate = fate(told, reply).await;
+        let fate = fate(command, reply).await;
 
         assert!(matches!(&fate, Err(SendError::Transient(why)) if why.contains(reply)), "{fate:?}");
     }
@@ -135,7 +135,7 @@ async fn temporary_failures_may_be_retried() {
 
 #[tokio::test]
 async fn connection_failures_stop_the_batch() {
-    for (told, reply) in [
+    for (command, reply) in [
         ("hello", "554 go away"),
         ("hello", ""),
         ("EHLO", "550 who are you?"),
@@ -148,9 +148,9 @@ async fn connection_failures_stop_the_batch() {
         (".", ""),
         ("RCPT", "this is not SMTP"),
     ] {
-        let fate = fate(told, reply).await;
+        let fate = fate(command, reply).await;
 
-        assert!(matches!(fate, Err(SendError::Unreachable(_))), "{told} {reply}: {fate:?}");
+        assert!(matches!(fate, Err(SendError::Unreachable(_))), "{command} {reply}: {fate:?}");
     }
 }
 

@@ -197,8 +197,8 @@ fn a_silent_mail_server_does_not_block_stopping() {
 
 // E-mails as files.
 
-/// Joins one person after the other, each at an address of their own, until the server is gone; tells
-/// whom the server acknowledged.
+/// Signs up one user after the other, each from a client address of their own, until the server is
+/// gone; returns those that the server acknowledged.
 fn join_until_it_dies(server: &RemoteBrowser, round: u32) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let mut stranger = server.clone();

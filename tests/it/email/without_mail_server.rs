@@ -10,7 +10,7 @@ const CANNOT: &str = "send email yet";
 const NO_SERVER: &str = "send email: there is no mail server";
 
 #[on_both]
-async fn visitors_are_not_told_that_an_email_was_sent(env: TestEnv) {
+async fn pages_do_not_claim_that_an_email_was_sent(env: TestEnv) {
     let app = env.app_with(&[SITE, ("email_verification", "mandatory")]).await;
     let mut ada = app.visitor();
 
@@ -42,7 +42,7 @@ async fn visitors_are_not_told_that_an_email_was_sent(env: TestEnv) {
 }
 
 #[on_both]
-async fn users_are_told_on_their_pages(env: TestEnv) {
+async fn users_see_it_on_their_pages(env: TestEnv) {
     let app = env.app_with(&[SITE]).await;
     let mut ada = app.user("ada").await;
 
@@ -57,7 +57,7 @@ async fn users_are_told_on_their_pages(env: TestEnv) {
 }
 
 #[on_both]
-async fn staff_are_told_on_the_dashboard_and_the_email_page(env: TestEnv) {
+async fn staff_see_it_on_the_dashboard_and_the_email_page(env: TestEnv) {
     let app = env.app_with(&[SITE]).await;
     let mut reader = app.staff("reader", &[daemun::testing::types::Permission::AuditView]).await;
 

@@ -26,7 +26,7 @@ const FORMS: [Form; 13] = [
 ];
 
 /// Routes that turn strangers away before they look at a form.
-const FORMS_OF_PEOPLE: [Form; 8] = [
+const FORMS_OF_USERS: [Form; 8] = [
     ("/account/sessions/end-others", &[]),
     ("/account/sessions/00000000000000000000000000000000/end", &[]),
     ("/account/email/verify", &[]),
@@ -61,9 +61,9 @@ async fn traces(app: &App) -> Vec<i64> {
 
 async fn refuses(app: &App, browser: &mut Browser<'_>, token: Option<&str>, why: &str) {
     let before = traces(app).await;
-    let is_person = browser.cookie("access").is_some();
-    let of_people = FORMS_OF_PEOPLE.into_iter().filter(|_| is_person);
-    for (path, fields) in FORMS.into_iter().chain(of_people) {
+    let is_signed_in = browser.cookie("access").is_some();
+    let of_users = FORMS_OF_USERS.into_iter().filter(|_| is_signed_in);
+    for (path, fields) in FORMS.into_iter().chain(of_users) {
         let token: Vec<_> = token.map(|token| ("csrf", token)).into_iter().collect();
         let page = browser.post(path, &[&token[..], fields].concat()).await;
         assert_eq!(page.status(), 403, "{path}: {why}");
@@ -73,11 +73,11 @@ async fn refuses(app: &App, browser: &mut Browser<'_>, token: Option<&str>, why:
 }
 
 /// A visitor's form does nothing after the log-in, and leads to where its sender was going.
-async fn leads_on(app: &App, person: &mut Browser<'_>, token: &str) {
+async fn leads_on(app: &App, browser: &mut Browser<'_>, token: &str) {
     let before = traces(app).await;
-    for (path, fields) in FORMS.into_iter().chain(FORMS_OF_PEOPLE) {
+    for (path, fields) in FORMS.into_iter().chain(FORMS_OF_USERS) {
         let fields = [&[("csrf", token)], fields].concat();
-        let page = person.post(path, &fields).await;
+        let page = browser.post(path, &fields).await;
         let place = match path {
             "/account/login" | "/account/join" => Some("/account/mypage"),
             "/language" => Some("/"),
@@ -225,7 +225,7 @@ async fn a_get_changes_nothing(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
     let before = traces(&app).await;
-    for (path, _) in FORMS.iter().chain(&FORMS_OF_PEOPLE) {
+    for (path, _) in FORMS.iter().chain(&FORMS_OF_USERS) {
         for method in [Method::Get, Method::Head] {
             ada.send(method, path, None).await;
         }

@@ -257,7 +257,7 @@ fn seed() -> u64 {
 }
 
 /// A visitor, a member and a superuser of their own.
-async fn people(app: &App, shift: usize) -> [Browser<'_>; 3] {
+async fn browsers(app: &App, shift: usize) -> [Browser<'_>; 3] {
     let member = app.user(&format!("member{shift}")).await;
     [app.visitor(), member, app.superuser(&format!("root{shift}")).await]
 }
@@ -276,20 +276,20 @@ async fn no_request_gets_a_500(env: TestEnv) {
         .collect();
     assert!(routes.len() > 100, "the routes were found");
     let mut sent = 0;
-    let mut people = people(&app, sent).await;
+    let mut browsers = browsers(&app, sent).await;
     for _ in 0..rounds {
         for (method, route) in &routes {
             for _ in 0..REQUESTS {
                 sent += 1;
                 if sent % SHIFT == 0 {
-                    people = self::people(&app, sent).await;
+                    browsers = self::browsers(&app, sent).await;
                 }
-                let person = &mut people[random.below(3)];
-                let csrf = person.get("/").await.token().expect("every page has a form");
+                let browser = &mut browsers[random.below(3)];
+                let csrf = browser.get("/").await.token().expect("every page has a form");
                 let (path, body) = (random.path(route), random.body(&csrf));
                 let said = format!("{method} {path} {body:?} (DAEMUN_TEST_SEED={seed})");
 
-                let page = person.send(*method, &path, body).await;
+                let page = browser.send(*method, &path, body).await;
 
                 assert!(page.status() < 500, "{} to {said}", page.status());
             }

@@ -91,7 +91,7 @@ fn holds(status: u16, what: &str) {
     assert!(status < 500, "{what}: {status}");
 }
 
-/// A superuser who proved who they are a moment ago, and an account that they may act on.
+/// A superuser who has just reauthenticated, and an account that they may act on.
 async fn root(app: &App) -> (Browser<'_>, i64) {
     let mut root = app.superuser("root").await;
     app.user("ada").await;
@@ -175,7 +175,7 @@ async fn forms_cannot_bring_a_nul_to_the_database(env: TestEnv) {
                 let rest = fields.collect::<Vec<_>>().join("&");
                 let body = format!("csrf={token}&{rest}").into_bytes();
 
-                // Of those that only have a button, one is enough: it logs people out.
+                // Of those that only have a button, one is enough: it logs the user out.
                 if path == "/account/logout" {
                     continue;
                 }

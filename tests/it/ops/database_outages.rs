@@ -38,22 +38,22 @@ fn timed(asked: impl FnOnce() -> u16) -> (Duration, u16) {
 }
 
 /// Signs up; each of the requests for it is timed.
-fn joins(person: &mut RemoteBrowser, email: &str) -> Vec<(Duration, u16)> {
+fn joins(browser: &mut RemoteBrowser, email: &str) -> Vec<(Duration, u16)> {
     let mut token = None;
     let page = timed(|| {
-        let page = person.get("/");
+        let page = browser.get("/");
         token = page.token();
         page.status
     });
     let Some(token) = token else { return vec![page] };
     let fields =
         [("csrf", token.as_str()), ("email", email), ("password1", GOOD), ("password2", GOOD)];
-    vec![page, timed(|| person.post("/account/join", &fields).status)]
+    vec![page, timed(|| browser.post("/account/join", &fields).status)]
 }
 
 /// A request while the database says nothing is answered in time, and all is well when it speaks
 /// again.
-fn nobody_waits(database: &str, vanishes: impl Fn(), returns: impl Fn()) {
+fn no_request_waits(database: &str, vanishes: impl Fn(), returns: impl Fn()) {
     let server = site(database).serves();
     let mut ada = stranger(&server, 9, 1);
     assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
@@ -65,10 +65,10 @@ fn nobody_waits(database: &str, vanishes: impl Fn(), returns: impl Fn()) {
             let (server, cut, waited) = (&server, &cut, &waited);
             scope.spawn(move || {
                 for number in 0.. {
-                    let mut person = stranger(server, client, number);
+                    let mut browser = stranger(server, client, number);
                     let was_cut = *cut.lock().expect("no panic");
                     let email = format!("c{client}n{number}@example.com");
-                    let took = joins(&mut person, &email);
+                    let took = joins(&mut browser, &email);
                     waited.lock().expect("no panic").extend(took);
                     if was_cut {
                         break;
@@ -112,7 +112,7 @@ fn nobody_waits(database: &str, vanishes: impl Fn(), returns: impl Fn()) {
 #[test]
 fn requests_fail_fast_when_the_database_vanishes() {
     let Some(proxy) = PostgresProxy::to_postgres() else { return };
-    nobody_waits(&proxy.url(), || proxy.cut(), || proxy.restore());
+    no_request_waits(&proxy.url(), || proxy.cut(), || proxy.restore());
 }
 
 /// A cluster of its own, since a stopped one would stop all tests.
@@ -153,7 +153,7 @@ fn requests_fail_fast_when_postgres_is_stopped() {
     let cluster = Stoppable(Cluster::start(&binaries, "C", settings));
     block_on(cluster.0.execute("CREATE DATABASE daemun"));
     let database = cluster.0.url("daemun");
-    nobody_waits(&database, || cluster.signal("STOP"), || cluster.signal("CONT"));
+    no_request_waits(&database, || cluster.signal("STOP"), || cluster.signal("CONT"));
 }
 
 #[test]

@@ -48,14 +48,14 @@ fn sessions(database: &str, email: &str) -> usize {
     count(database, &sql)
 }
 
-fn changes_password(person: &mut RemoteBrowser) -> HttpResponse {
+fn changes_password(browser: &mut RemoteBrowser) -> HttpResponse {
     let fields = [("old_password", GOOD), ("new_password1", NEW), ("new_password2", NEW)];
-    person.submits("/account/password/change", &fields)
+    browser.submits("/account/password/change", &fields)
 }
 
 /// Signs up while the disk fails. Returns whether the answer was a success.
-fn joins(person: &mut RemoteBrowser, database: &str, email: &str, faults: &DiskFaults) -> bool {
-    let answer = person.signs_up(email, GOOD);
+fn joins(browser: &mut RemoteBrowser, database: &str, email: &str, faults: &DiskFaults) -> bool {
+    let answer = browser.signs_up(email, GOOD);
     faults.end();
     let was_told = answer.status == 303;
     assert!(was_told || answer.status == 503, "{email}: {} {}", answer.status, answer.text);
@@ -119,11 +119,11 @@ fn lives_through(
     let what = format!("after {after} calls of {kinds}, {length} with {error}");
 
     let email = format!("n{number}@example.com");
-    let mut person = stranger(server, place);
-    person.token();
+    let mut browser = stranger(server, place);
+    browser.token();
     fail();
-    if !joins(&mut person, database, &email, faults) {
-        assert_eq!(person.signs_up(&email, GOOD).status, 303, "healed, {what}");
+    if !joins(&mut browser, database, &email, faults) {
+        assert_eq!(browser.signs_up(&email, GOOD).status, 303, "healed, {what}");
         assert!(has_joined(database, &email), "healed, {what}");
     }
 
@@ -146,7 +146,7 @@ fn lives_through(
     }
 
     fail();
-    let status = changes_password(&mut person).status;
+    let status = changes_password(&mut browser).status;
     faults.end();
     assert!(matches!(status, 303 | 503), "password: {status}, {what}");
     let (right, wrong) = if status == 303 { (NEW, GOOD) } else { (GOOD, NEW) };
@@ -164,7 +164,7 @@ fn lives_through(
     assert_eq!(sessions(database, &email), expected, "log-out: {status}, {what}");
 }
 
-/// Everything that writes, at every k-th call of a kind, failing once or until told otherwise.
+/// Everything that writes, at every k-th call of a kind, failing once or until it is healed.
 fn nothing_untrue_is_answered(kinds: i32, error: i32) {
     let Some((sandbox, faults)) = site() else { return };
     let (server, database) = (sandbox.serves(), sandbox.database());

@@ -112,14 +112,14 @@ async fn sixteen_nodes_rotating_at_once_create_one_key(env: TestEnv) {
         })
     });
 
-    let told: Vec<_> = join_all(asked)
+    let outcomes: Vec<_> = join_all(asked)
         .await
         .into_iter()
         .map(|it| it.expect("no panic").expect("answers"))
         .collect();
 
-    let names: BTreeSet<_> = told.iter().map(|next| &next.id).collect();
-    assert_eq!((names.len(), told.iter().filter(|next| next.is_new).count()), (1, 1));
+    let names: BTreeSet<_> = outcomes.iter().map(|next| &next.id).collect();
+    assert_eq!((names.len(), outcomes.iter().filter(|next| next.is_new).count()), (1, 1));
     assert_eq!(nodes[0].query_number("SELECT COUNT(*) FROM signing_keys").await, 2);
     assert_eq!(nodes[0].audit_event_count("key_rotated").await, 1);
 }
@@ -154,8 +154,8 @@ async fn of_eight_key_replacements_at_once_one_is_left(env: TestEnv) {
         })
     });
 
-    for told in join_all(asked).await {
-        told.expect("no panic").expect("answers");
+    for outcome in join_all(asked).await {
+        outcome.expect("no panic").expect("answers");
     }
 
     assert_eq!(nodes[0].query_number("SELECT COUNT(*) FROM signing_keys").await, 1);

@@ -179,16 +179,16 @@ pub(crate) fn raw(port: u16, request: &str) -> Vec<u8> {
         .collect();
     let mut connection = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     connection.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let mut told = Vec::new();
+    let mut received = Vec::new();
     // A server that refuses may not read to the end.
     let _ = connection.write_all(&bytes);
-    let _ = connection.read_to_end(&mut told);
-    told
+    let _ = connection.read_to_end(&mut received);
+    received
 }
 
 /// The same without what differs from one answer to the next: instants, numbers of requests, tokens.
-fn comparable(told: &[u8]) -> String {
-    let text = String::from_utf8_lossy(told);
+fn comparable(received: &[u8]) -> String {
+    let text = String::from_utf8_lossy(received);
     let mut random = BTreeSet::new();
     let mut lines: Vec<String> = Vec::new();
     for line in text.split("\r\n") {

@@ -23,7 +23,7 @@ fn root(sandbox: &Sandbox, server: &Server) -> RemoteBrowser {
     root
 }
 
-/// The request with a list of people, and its body.
+/// The request with a list of users, and its body.
 fn upload(server: &Server, root: &mut RemoteBrowser, lines: usize) -> (String, Vec<u8>) {
     use std::fmt::Write as _;
 

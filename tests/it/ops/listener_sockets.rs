@@ -103,7 +103,7 @@ fn asks_on(port: u16) -> (usize, bool) {
     connection.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let request = format!("GET /account/login HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
     let mut answers = 0;
-    let mut told: Vec<u8> = Vec::new();
+    let mut received: Vec<u8> = Vec::new();
     let mut bytes = [0; 16 << 10];
     loop {
         if connection.write_all(request.as_bytes()).is_err() {
@@ -111,25 +111,25 @@ fn asks_on(port: u16) -> (usize, bool) {
         }
         loop {
             match connection.read(&mut bytes) {
-                Ok(length @ 1..) => told.extend_from_slice(&bytes[..length]),
+                Ok(length @ 1..) => received.extend_from_slice(&bytes[..length]),
                 // An answer that has begun must be whole.
-                _ => return (answers, told.is_empty()),
+                _ => return (answers, received.is_empty()),
             }
-            if is_whole(&told) {
+            if is_whole(&received) {
                 answers += 1;
-                told.clear();
+                received.clear();
                 break;
             }
         }
     }
 }
 
-fn is_whole(told: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(told);
+fn is_whole(received: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(received);
     let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     let length: usize = length.and_then(|length| length.parse().ok()).expect("a length");
-    told.len() >= head.len() + 4 + length
+    received.len() >= head.len() + 4 + length
 }
 
 #[test]

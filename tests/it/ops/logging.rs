@@ -4,7 +4,7 @@ use crate::ops::cli::link;
 use crate::support::GOOD;
 use crate::support::process::{CommandOutput, Sandbox};
 
-/// People come and go; the log of all that, and everything that must not be in it.
+/// Users sign up, log in and leave; returns the log of all that, and what must not be in it.
 fn log_of_a_day(sandbox: &Sandbox) -> (CommandOutput, Vec<String>) {
     let server = sandbox.serves();
     let mut secrets = vec!["marker.ada".to_owned(), "marker.eve".into(), GOOD.to_owned()];

@@ -1,4 +1,4 @@
-//! Bringing tables up to date while others hold what is needed, among many people, and after a start that
+//! Bringing tables up to date while others hold what is needed, with many users, and after a start that
 //! was cut off.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::support::{TestEnv, on_both};
 /// Longer than any request waits, which is what migrations once gave up after.
 const LONG: Duration = Duration::from_secs(6);
 
-/// More people than are indexed while their table is locked.
+/// More users than are indexed while their table is locked.
 const MANY: u32 = 100_050;
 
 fn backend(url: &str) -> DbBackend {
@@ -28,7 +28,7 @@ async fn number(connection: &impl ConnectionTrait, sql: &str) -> i64 {
     row.try_get_by_index(0).expect("a number")
 }
 
-/// An empty database, with the tables before the search of people and many people in them.
+/// An empty database, with the tables before the search of users, and many users in them.
 async fn crowded(url: &str) -> DatabaseConnection {
     let database = Database::connect(url).await.expect("the database opens");
     let before = Migrator::migrations().iter().position(|it| it.name() == "m0012_users_search");

@@ -10,7 +10,7 @@ use crate::support::postgres::Cluster;
 use crate::support::run_test;
 use crate::support::{GOOD, NEW, TestEnv};
 
-/// Startup parameters that pgbouncer drops: none, as it comes, and those that people add to the list.
+/// Startup parameters that pgbouncer drops: none, as it comes, and those that operators add to the list.
 const IGNORED: [&str; 2] = ["", "extra_float_digits,options"];
 
 /// The database of a story behind a pgbouncer.
@@ -33,15 +33,15 @@ fn two_nodes_serve_users_and_share_nothing() {
                 async move {
                     let name = format!("person{number}");
                     let email = format!("{name}@example.com");
-                    let mut person = app.visitor().from(&format!("192.0.2.{number}:4000"));
-                    let joined = person.signs_up(&email, GOOD).await;
+                    let mut user = app.visitor().from(&format!("192.0.2.{number}:4000"));
+                    let joined = user.signs_up(&email, GOOD).await;
                     assert_eq!(joined.location(), Some("/account/mypage"), "{}", joined.text());
                     for _ in 0..4 {
-                        let page = person.get("/account/mypage").await;
+                        let page = user.get("/account/mypage").await;
                         assert_eq!(page.status(), 200, "{}", page.text());
                         assert!(page.text().contains(&email), "{email}: {}", page.text());
                     }
-                    let changed = person.changes_password(GOOD, NEW).await;
+                    let changed = user.changes_password(GOOD, NEW).await;
                     assert_eq!(changed.status(), 303, "{}", changed.text());
                     let mut again = app.visitor().from(&format!("192.0.2.{number}:4001"));
                     assert_eq!(again.logs_in(&email, NEW).await.status(), 303);

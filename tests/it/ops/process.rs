@@ -63,14 +63,14 @@ fn is_whole(database: &str) {
     }
 }
 
-/// Joins one person after the other, each at an address of their own below `place`, until the server
-/// is gone; tells whom the server acknowledged, and at once that it did. From one address it would be
-/// told that it is a crowd.
+/// Signs up one user after the other, each from a client address of their own below `place`, until the server
+/// is gone; returns those that the server acknowledged, and sends a signal for each. From one address it would be
+/// refused as a crowd.
 fn joins_until_it_dies(
     server: &RemoteBrowser,
     name: &str,
     place: &str,
-    told: &mpsc::Sender<()>,
+    sender: &mpsc::Sender<()>,
 ) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let mut stranger = server.clone();
@@ -86,7 +86,7 @@ fn joins_until_it_dies(
             Ok(answer) if answer.status == 303 => {
                 acknowledged.push(email);
                 // A client that waits may have received enough.
-                let _ = told.send(());
+                let _ = sender.send(());
             }
             Ok(answer) => panic!("{}: {}", answer.status, answer.text),
             Err(_) => break,
@@ -95,7 +95,7 @@ fn joins_until_it_dies(
     acknowledged
 }
 
-fn nobody_who_was_told_so_is_lost(sandbox: &Sandbox, database: &str, rounds: u32) {
+fn no_acknowledged_user_is_lost(sandbox: &Sandbox, database: &str, rounds: u32) {
     let sandbox = sandbox.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
     let mut acknowledged: Vec<String> = Vec::new();
     let mut moments = Vec::new();
@@ -103,12 +103,12 @@ fn nobody_who_was_told_so_is_lost(sandbox: &Sandbox, database: &str, rounds: u32
         let server = sandbox.serves();
         let moment = a_moment(400);
         moments.push(moment);
-        let (told, joined) = mpsc::channel();
+        let (sender, joined) = mpsc::channel();
         let crowd: Vec<_> = (0..3)
             .map(|client| {
                 let (stranger, name) = (server.visitor(), format!("r{round}c{client}"));
-                let (place, told) = (format!("10.{}", round * 3 + client), told.clone());
-                thread::spawn(move || joins_until_it_dies(&stranger, &name, &place, &told))
+                let (place, sender) = (format!("10.{}", round * 3 + client), sender.clone());
+                thread::spawn(move || joins_until_it_dies(&stranger, &name, &place, &sender))
             })
             .collect();
         joined.recv_timeout(PATIENCE).expect("somebody joins");
@@ -121,9 +121,9 @@ fn nobody_who_was_told_so_is_lost(sandbox: &Sandbox, database: &str, rounds: u32
 
         if let Some(email) = sample {
             let server = sandbox.serves();
-            let mut person = server.visitor().with("X-Forwarded-For", &format!("11.0.0.{round}"));
-            assert_eq!(person.logs_in(&email, GOOD).status, 303, "{email} after {moments:?}");
-            assert!(person.is_signed_in());
+            let mut browser = server.visitor().with("X-Forwarded-For", &format!("11.0.0.{round}"));
+            assert_eq!(browser.logs_in(&email, GOOD).status, 303, "{email} after {moments:?}");
+            assert!(browser.is_signed_in());
         }
     }
 
@@ -138,7 +138,7 @@ fn nobody_who_was_told_so_is_lost(sandbox: &Sandbox, database: &str, rounds: u32
 fn no_acknowledged_sign_up_is_lost_on_sqlite() {
     for _ in 0..support::rounds() {
         let sandbox = site();
-        nobody_who_was_told_so_is_lost(&sandbox, &sandbox.database(), 12);
+        no_acknowledged_user_is_lost(&sandbox, &sandbox.database(), 12);
     }
 }
 
@@ -147,7 +147,7 @@ fn no_acknowledged_sign_up_is_lost_on_postgres() {
     for _ in 0..support::rounds() {
         let Some(database) = postgres() else { return };
         let sandbox = site().with("ROCKET_DATABASE_URL", &database);
-        nobody_who_was_told_so_is_lost(&sandbox, &database, 4);
+        no_acknowledged_user_is_lost(&sandbox, &database, 4);
     }
 }
 
@@ -198,10 +198,10 @@ pub(crate) fn half_sent(
     path: &str,
     fields: &[(&str, &str)],
 ) -> (std::net::TcpStream, Vec<u8>) {
-    let mut person = server.visitor();
-    let token = person.token();
+    let mut browser = server.visitor();
+    let token = browser.token();
     let body = crate::support::browser::encode(&[&[("csrf", token.as_str())], fields].concat());
-    let head = person.head("POST", path, body.len());
+    let head = browser.head("POST", path, body.len());
     let head = head.replacen("\r\n", "\r\nExpect: 100-continue\r\n", 1);
     let mut connection = server.hears(head.as_bytes()).expect("it listens");
     let mut said = vec![0; GO_ON.len()];
@@ -239,12 +239,12 @@ fn a_stopping_server_answers_requests_under_way() {
 fn a_stopping_server_loses_no_request_under_load() {
     on_each_engine(|sandbox, database| {
         let server = sandbox.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1").serves();
-        let (told, joined) = mpsc::channel();
+        let (sender, joined) = mpsc::channel();
         let crowd: Vec<_> = (0..4)
             .map(|client| {
                 let (stranger, name) = (server.visitor(), format!("c{client}"));
-                let (place, told) = (format!("10.{client}"), told.clone());
-                thread::spawn(move || joins_until_it_dies(&stranger, &name, &place, &told))
+                let (place, sender) = (format!("10.{client}"), sender.clone());
+                thread::spawn(move || joins_until_it_dies(&stranger, &name, &place, &sender))
             })
             .collect();
         for _ in 0..10 {

@@ -13,7 +13,7 @@ fn objects(lines: &LogLines) -> Vec<serde_json::Value> {
 }
 
 /// Looks at the one line about a refused request.
-fn is_told(lines: &LogLines, page: &Page, (status, reason): (u16, &str), what: &str) {
+fn is_logged(lines: &LogLines, page: &Page, (status, reason): (u16, &str), what: &str) {
     assert_eq!(page.status(), status, "{what}: {}", page.text());
     let said = objects(lines);
     assert_eq!(said.len(), 1, "{what}: {said:#?}");
@@ -42,32 +42,32 @@ async fn every_refused_request_logs_one_line(env: TestEnv) {
     let _listening = lines.listens_for_objects();
 
     let page = app.visitor().with("Host", "marker.example").get("/account/login").await;
-    is_told(&lines, &page, (421, "foreign_host"), "a foreign host");
+    is_logged(&lines, &page, (421, "foreign_host"), "a foreign host");
     let page = app.visitor().with("Host", "localhost").with("Host", "localhost").get("/").await;
-    is_told(&lines, &page, (400, "repeated_header"), "two hosts");
+    is_logged(&lines, &page, (400, "repeated_header"), "two hosts");
     let mut elsewhere = ada.clone().with("Origin", "https://marker.example");
     let page = elsewhere.post("/account/logout", &[("csrf", &token)]).await;
-    is_told(&lines, &page, (403, "foreign_origin"), "a foreign origin");
+    is_logged(&lines, &page, (403, "foreign_origin"), "a foreign origin");
     let page = ada.post("/account/logout", &[("_method", "delete")]).await;
-    is_told(&lines, &page, (403, "method_override"), "a method override");
+    is_logged(&lines, &page, (403, "method_override"), "a method override");
     let page = ada.post("/account/email/verify", &[("csrf", "marker")]).await;
-    is_told(&lines, &page, (403, "form_token"), "no token of ours");
+    is_logged(&lines, &page, (403, "form_token"), "no token of ours");
     let page = app.visitor().post("/account/not-me/marker", &[]).await;
-    is_told(&lines, &page, (403, "no_cookies"), "no cookies");
+    is_logged(&lines, &page, (403, "no_cookies"), "no cookies");
     let page = ada.get("/admin").await;
-    is_told(&lines, &page, (403, "permission_denied"), "a page for staff");
+    is_logged(&lines, &page, (403, "permission_denied"), "a page for staff");
     let page = ApiClient::new(ada.clone()).post("/api/users", json!({})).await.page;
-    is_told(&lines, &page, (403, "permission_denied"), "a place for staff");
+    is_logged(&lines, &page, (403, "permission_denied"), "a place for staff");
     let body = Some((ContentType::JSON, b"{}".to_vec()));
     let page = elsewhere.send(Method::Post, "/api/token", body).await;
-    is_told(&lines, &page, (403, "foreign_origin"), "a foreign origin of the JSON API");
+    is_logged(&lines, &page, (403, "foreign_origin"), "a foreign origin of the JSON API");
     let mut bearing = app.visitor().with("Authorization", "Bearer marker");
     for path in ["/api/account/user", "/api/forward-auth"] {
-        is_told(&lines, &bearing.get(path).await, (401, "token_not_valid"), path);
+        is_logged(&lines, &bearing.get(path).await, (401, "token_not_valid"), path);
     }
     let page =
         app.api_client().post("/api/token/refresh", json!({ "refresh": "marker" })).await.page;
-    is_told(&lines, &page, (401, "token_not_valid"), "no refresh token");
+    is_logged(&lines, &page, (401, "token_not_valid"), "no refresh token");
 }
 
 #[on_both]
@@ -107,9 +107,9 @@ async fn every_rate_limited_attempt_logs_one_line(env: TestEnv) {
     let _listening = lines.listens_for_objects();
 
     let page = visitor.logs_in("ada@example.com", "marker guess").await;
-    is_told(&lines, &page, (429, "throttled"), "the log-in page");
+    is_logged(&lines, &page, (429, "throttled"), "the log-in page");
     let page = guesses_by_json(&app, "/api/token").await;
-    is_told(&lines, &page, (429, "throttled"), "the JSON API");
+    is_logged(&lines, &page, (429, "throttled"), "the JSON API");
 }
 
 #[on_both]

@@ -170,7 +170,7 @@ async fn a_stuck_writer_is_not_ready(env: TestEnv) {
     let app = env.app().await;
     let mut machine = app.visitor();
     assert_eq!(machine.get("/health/ready").await.status(), 200);
-    // Everything that anybody could write with.
+    // Everything that a caller could write with.
     let mut held = Vec::new();
     while let Ok(Ok(transaction)) =
         rocket::tokio::time::timeout(Duration::from_secs(1), app.ctx.db.begin()).await

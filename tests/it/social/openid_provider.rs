@@ -1,4 +1,4 @@
-//! A real OpenID provider, made by other people (`oidc-provider` of npm), through the whole log-in:
+//! A real OpenID provider, made by others (`oidc-provider` of npm), through the whole log-in:
 //! its document, its keys, its pages, and what it refuses.
 
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ impl Issuer {
     }
 }
 
-/// A person's browser at the provider: goes wherever it is sent, and keeps cookies.
+/// A user's browser at the provider: goes wherever it is sent, and keeps cookies.
 struct Wanderer {
     client: Client,
     cookies: BTreeMap<String, String>,
@@ -158,8 +158,8 @@ async fn a_real_provider_logs_users_in(env: TestEnv) {
     assert_eq!(answer.location(), Some("/?a=b"), "{back}: {}", answer.text());
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
     assert_eq!(part(&back, "iss"), issuer.url);
-    let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
-    assert_eq!(app.query_number(&format!("{proved} AND email = 'ada@example.com'")).await, 1);
+    let verified = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
+    assert_eq!(app.query_number(&format!("{verified} AND email = 'ada@example.com'")).await, 1);
     let subject = app.query_text("SELECT subject FROM social_identities").await;
     assert_eq!(subject, "ada");
 }

@@ -85,10 +85,10 @@ async fn of_two_disconnections_at_once_one_method_stays(env: TestEnv) {
                 ada.submits(&format!("/account/connections/{id}/disconnect"), &[]).await.status()
             }
         });
-    let mut told = futures::future::join_all(tries).await;
+    let mut statuses = futures::future::join_all(tries).await;
 
-    told.sort_unstable();
-    assert_eq!(told, [303, 422]);
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 422]);
     assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 1);
 }
 

@@ -80,7 +80,7 @@ pub(crate) async fn logs_in_by_provider(
     comes_back(who, "id", &asked["state"]).await
 }
 
-async fn people(app: &App) -> i64 {
+async fn user_count(app: &App) -> i64 {
     app.query_number("SELECT COUNT(*) FROM users").await
 }
 
@@ -95,12 +95,12 @@ async fn a_provider_user_gets_an_account_and_returns_to_it(env: TestEnv) {
     assert_eq!(answer.location(), Some("/?a=b"), "{}", answer.text());
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
     assert!(ada.cookie("social").is_none());
-    let (before, events) = (people(&app).await, app.audit_event_count("signup").await);
+    let (before, events) = (user_count(&app).await, app.audit_event_count("signup").await);
     let mut again = app.visitor();
     logs_in_by_provider(&mut again, &app, &provider, &json!({ "email": "moved@example.com" }))
         .await;
     assert_eq!(again.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
-    assert_eq!((people(&app).await, app.audit_event_count("signup").await), (before, events));
+    assert_eq!((user_count(&app).await, app.audit_event_count("signup").await), (before, events));
     let sent = &provider.asked("/token")[0];
     assert_eq!(sent.form["code"], "the-code");
     assert!(sent.head.to_lowercase().contains("authorization: basic"));
@@ -156,7 +156,7 @@ async fn a_code_this_browser_did_not_request_is_refused(env: TestEnv) {
 async fn an_id_token_for_another_login_is_refused(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
-    let before = people(&app).await;
+    let before = user_count(&app).await;
 
     for change in [
         json!({ "nonce": "another" }),
@@ -178,7 +178,7 @@ async fn an_id_token_for_another_login_is_refused(env: TestEnv) {
     let stranger = FakeProvider::open().await;
     provider.redeems(Some(stranger.signs(&claims)));
     assert_eq!(comes_back(&mut eve, "id", &asked["state"]).await.status(), 422);
-    assert_eq!(people(&app).await, before);
+    assert_eq!(user_count(&app).await, before);
 }
 
 #[on_both]
@@ -187,19 +187,19 @@ async fn accounts_are_linked_only_if_both_sides_verified(env: TestEnv) {
     let provider = with_issuer(&app).await;
     app.user("ada").await;
 
-    for proved in [json!(true), json!(false), json!("true"), Value::Null] {
+    for claim in [json!(true), json!(false), json!("true"), Value::Null] {
         let mut ada = app.visitor();
-        let claims = json!({ "email_verified": proved });
+        let claims = json!({ "email_verified": claim });
         let page = logs_in_by_provider(&mut ada, &app, &provider, &claims).await;
-        assert_eq!(page.status(), 422, "our side has not proved it: {proved}");
+        assert_eq!(page.status(), 422, "our side has not proved it: {claim}");
         assert!(!ada.is_signed_in().await);
     }
     app.verifies_email("ada").await;
-    for proved in [json!(false), json!("true"), Value::Null] {
+    for claim in [json!(false), json!("true"), Value::Null] {
         let mut ada = app.visitor();
-        let claims = json!({ "email_verified": proved });
+        let claims = json!({ "email_verified": claim });
         let page = logs_in_by_provider(&mut ada, &app, &provider, &claims).await;
-        assert_eq!(page.status(), 422, "their side has not proved it: {proved}");
+        assert_eq!(page.status(), 422, "their side has not proved it: {claim}");
     }
     assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
 
@@ -249,7 +249,7 @@ async fn a_suspended_user_cannot_log_in_by_a_provider(env: TestEnv) {
 async fn of_eight_callbacks_at_once_one_creates_the_account(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
-    let before = people(&app).await;
+    let before = user_count(&app).await;
     let mut claims = provider.claims("ada", app.ctx.clock.now());
     claims.as_object_mut().expect("an object").remove("nonce");
     let token = provider.signs(&claims);
@@ -260,7 +260,7 @@ async fn of_eight_callbacks_at_once_one_creates_the_account(env: TestEnv) {
 
     assert!(answers.iter().any(|page| page.status() == 200));
     assert!(answers.iter().all(|page| [200, 400].contains(&page.status())));
-    assert_eq!(people(&app).await, before + 1);
+    assert_eq!(user_count(&app).await, before + 1);
     assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 1);
 }
 
@@ -268,9 +268,9 @@ async fn of_eight_callbacks_at_once_one_creates_the_account(env: TestEnv) {
 async fn a_failing_provider_is_explained_on_a_page(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
-    let before = people(&app).await;
+    let before = user_count(&app).await;
     let huge = "x".repeat(70_000);
-    for (status, body, told) in [
+    for (status, body, expected) in [
         (500, "{}", 502),
         (200, "not json", 502),
         (200, huge.as_str(), 502),
@@ -282,7 +282,7 @@ async fn a_failing_provider_is_explained_on_a_page(env: TestEnv) {
         let asked = sets_out(&mut ada, "id").await;
         provider.says("/token", status, body);
         let page = comes_back(&mut ada, "id", &asked["state"]).await;
-        assert_eq!(page.status(), told, "{status}");
+        assert_eq!(page.status(), expected, "{status}");
         assert_eq!(page.h1(), "Log-in failed");
     }
     let mut ada = app.visitor();
@@ -291,7 +291,7 @@ async fn a_failing_provider_is_explained_on_a_page(env: TestEnv) {
     let page = ada.get(&format!("/account/social/id/callback?{denied}")).await;
     assert_eq!(page.status(), 422);
     assert!(page.text().contains("agree to share your"));
-    assert_eq!(people(&app).await, before);
+    assert_eq!(user_count(&app).await, before);
 }
 
 #[on_both]

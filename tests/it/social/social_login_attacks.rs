@@ -183,8 +183,8 @@ async fn a_document_pointing_to_the_local_network_is_refused(env: TestEnv) {
 async fn an_unverified_stranger_is_out_when_the_owner_logs_in(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
-    let unproved = json!({ "sub": "eve", "email_verified": false });
-    logs_in_by_provider(&mut app.visitor(), &app, &provider, &unproved).await;
+    let unverified = json!({ "sub": "eve", "email_verified": false });
+    logs_in_by_provider(&mut app.visitor(), &app, &provider, &unverified).await;
     let link = app.last_email_to("ada@example.com").await.link("/account/email/verify/");
     env.clock.advance(Duration::from_mins(1));
     app.visitor().confirms(&link).await;
@@ -194,7 +194,7 @@ async fn an_unverified_stranger_is_out_when_the_owner_logs_in(env: TestEnv) {
     assert_eq!(app.visitor().sets_new_password(&link, GOOD).await.status(), 303);
 
     let mut eve = app.visitor();
-    assert_eq!(logs_in_by_provider(&mut eve, &app, &provider, &unproved).await.status(), 422);
+    assert_eq!(logs_in_by_provider(&mut eve, &app, &provider, &unverified).await.status(), 422);
     assert!(!eve.is_signed_in().await);
     assert_eq!(
         (identities(&app).await, app.audit_event_count("social_disconnected").await),

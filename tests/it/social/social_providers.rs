@@ -8,17 +8,17 @@ use crate::support::provider::FakeProvider;
 use crate::support::{App, GOOD, TestEnv, on_both};
 
 /// A provider of this kind that knows one user.
-async fn that_knows(app: &App, kind: &str, person: &serde_json::Value) -> FakeProvider {
+async fn that_knows(app: &App, kind: &str, profile: &serde_json::Value) -> FakeProvider {
     let provider = FakeProvider::open().await;
     registers(app, &provider, &[("provider", kind), ("app_id", "77")]).await;
     provider.redeems(None);
-    provider.says("/me", 200, person);
+    provider.says("/me", 200, profile);
     provider
 }
 
 #[on_both]
 async fn every_provider_is_read_in_its_own_format(env: TestEnv) {
-    let people = [
+    let profiles = [
         ("kakao", kakao(true), true),
         (
             "naver",
@@ -36,8 +36,8 @@ async fn every_provider_is_read_in_its_own_format(env: TestEnv) {
         ("github", json!({"id": 9, "login": "ada", "email": "shown@example.com"}), true),
     ];
     let app = env.app().await;
-    for (kind, person, is_verified) in people {
-        let provider = that_knows(&app, kind, &person).await;
+    for (kind, profile, is_verified) in profiles {
+        let provider = that_knows(&app, kind, &profile).await;
         let emails = json!([{"email": "ada@example.com", "primary": true, "verified": true}]);
         provider.says("/me/emails", 200, emails);
         let mut ada = app.visitor();
@@ -46,9 +46,9 @@ async fn every_provider_is_read_in_its_own_format(env: TestEnv) {
         let answer = comes_back(&mut ada, kind, &asked["state"]).await;
 
         assert_eq!(answer.location(), Some("/?a=b"), "{kind}: {}", answer.text());
-        let proved = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com'
+        let verified = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com'
                 AND email_verified_at IS NOT NULL";
-        assert_eq!(app.query_number(proved).await, i64::from(is_verified), "{kind}");
+        assert_eq!(app.query_number(verified).await, i64::from(is_verified), "{kind}");
         let sent = &provider.asked("/token")[0].form;
         assert_eq!(sent["client_secret"], "our-secret", "{kind}");
         assert!(sent.contains_key("code_verifier"), "{kind}");
@@ -82,8 +82,8 @@ async fn an_access_token_must_be_issued_to_us(env: TestEnv) {
 #[on_both]
 async fn facebook_tokens_are_checked_for_their_app(env: TestEnv) {
     let app = env.app().await;
-    let person = json!({"id": "12", "name": "Ada", "email": "ada@example.com"});
-    let provider = that_knows(&app, "facebook", &person).await;
+    let profile = json!({"id": "12", "name": "Ada", "email": "ada@example.com"});
+    let provider = that_knows(&app, "facebook", &profile).await;
     let body = r#"{"access_token": "from-the-phone"}"#;
     for (said, status) in [
         (json!({"data": {"app_id": "78", "is_valid": true}}), 400),

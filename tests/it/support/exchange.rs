@@ -1,7 +1,7 @@
 //! One request and its answer as a row: how a request is made, and everything that must come back.
 //!
 //! Texts of a row may hold `<email>` (a user who has just signed up), `<new>` (an address without
-//! has), and `<access>` or `<refresh>`: that person's tokens, after a colon with a fault, such as
+//! has), and `<access>` or `<refresh>`: that user's tokens, after a colon with a fault, such as
 //! `<access:expired>`; `<id>` is the number of their account and `<other>` that of another user. In an
 //! answer `<jwt>`, `<number>`, `<address>` and `<datetime>` stand for any of them.
 
@@ -54,7 +54,7 @@ pub(crate) fn request(method: Method, path: &'static str, name: &'static str) ->
 }
 
 impl Exchange {
-    /// What has happened to the person before.
+    /// What has happened to the user before.
     pub(crate) fn after(self, what: &'static str) -> Self {
         Self { before: Some(what), ..self }
     }
@@ -86,7 +86,7 @@ impl Exchange {
         Self { sets: cookies, ..self }
     }
 
-    /// Asks, on behalf of the person with this number, and compares everything.
+    /// Asks, on behalf of the user with this number, and compares everything.
     pub(crate) async fn check(&self, env: &TestEnv, app: &App, number: usize) {
         let name = format!("wire{number}");
         let tokens = app.session_of(&name).await;
@@ -203,7 +203,7 @@ fn fill(text: &str, app: &App, name: &str, tokens: &IssuedTokens) -> String {
     filled + rest
 }
 
-/// A token of a person with a fault, signed as our own are unless the signature is the fault.
+/// A token of a user with a fault, signed as our own are unless the signature is the fault.
 pub(crate) fn forged(app: &App, tokens: &IssuedTokens, is_access: bool, fault: &str) -> String {
     let issued = if is_access { &tokens.access } else { &tokens.refresh };
     let good = issued.token.expose();

@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 pub(crate) struct LogLines(Arc<Mutex<Vec<u8>>>);
 
 impl LogLines {
-    /// Takes every line of this thread as people read it, while the guard lives.
+    /// Takes every line of this thread as text, while the guard lives.
     pub(crate) fn listens(&self) -> DefaultGuard {
         let lines = tracing_subscriber::fmt().with_max_level(Level::TRACE);
         subscriber::set_default(lines.with_writer(self.clone()).finish())

@@ -39,7 +39,7 @@ pub(crate) const NEW: &str = "quiet evening by the river";
 /// How many times as long the campaigns against the program run: `DAEMUN_TEST_ROUNDS`, or once.
 ///
 /// # Panics
-/// Where it is no number: a campaign that is shorter than it seems proves less than it seems.
+/// Where it is no number: a campaign that is shorter than it seems shows less than it seems.
 pub(crate) fn rounds() -> u32 {
     let asked = requirement::environment("DAEMUN_TEST_ROUNDS");
     asked.map_or(1, |asked| {

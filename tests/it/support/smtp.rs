@@ -31,7 +31,7 @@ pub(crate) struct SmtpBehaviour {
     /// What it replies to whatever begins with these words; `hello` stands for its greeting, `.` for
     /// the end of an e-mail, and an empty reply hangs up.
     pub(crate) replies: Vec<(&'static str, &'static str)>,
-    /// Where it says nothing any more until it is told to go on.
+    /// Where it says nothing any more until the test lets it go on.
     pub(crate) stalls_at: Option<&'static str>,
 }
 
@@ -124,7 +124,7 @@ impl SmtpServer {
         lock(&self.state.taken).clone()
     }
 
-    /// What it was told, but for the e-mails themselves; `hello` for each connection.
+    /// The commands that it got, without the e-mails themselves; `hello` for each connection.
     pub(crate) fn commands(&self) -> Vec<String> {
         lock(&self.state.heard).clone()
     }
@@ -188,23 +188,23 @@ impl SmtpState {
             if stream.read_line(&mut line).await? == 0 {
                 return Ok(None);
             }
-            let told = line.trim_end().to_owned();
-            let word = told.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            let command = line.trim_end().to_owned();
+            let word = command.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             let needs_login = self.behaviour.login.is_some() && !is_logged_in;
             let reply = match word.as_str() {
                 "EHLO" => self.offers(is_encrypted),
                 "STARTTLS" if self.tls.is_some() && !is_encrypted => "220 go ahead".into(),
                 "AUTH" => {
-                    is_logged_in = self.admits(&told);
+                    is_logged_in = self.admits(&command);
                     if is_logged_in { "235 welcome" } else { "535 5.7.8 wrong password" }.into()
                 }
                 "MAIL" if needs_login => "530 5.7.0 log in first".into(),
                 "MAIL" => {
-                    (from, to) = (address(&told), Vec::new());
+                    (from, to) = (address(&command), Vec::new());
                     "250 yes".into()
                 }
                 "RCPT" => {
-                    to.push(address(&told));
+                    to.push(address(&command));
                     "250 yes".into()
                 }
                 "DATA" => "354 go ahead".into(),
@@ -212,7 +212,7 @@ impl SmtpState {
                 "QUIT" => "221 good-bye".into(),
                 _ => "502 what?".to_owned(),
             };
-            if !self.says(&mut stream, &told, &reply).await? || word == "QUIT" {
+            if !self.says(&mut stream, &command, &reply).await? || word == "QUIT" {
                 return Ok(None);
             }
             if word == "STARTTLS" && reply.starts_with("220") {
@@ -236,16 +236,21 @@ impl SmtpState {
     }
 
     /// Says what it says to this, or something unkind; tells whether the conversation goes on.
-    async fn says<S>(&self, stream: &mut BufReader<S>, told: &str, reply: &str) -> io::Result<bool>
+    async fn says<S>(
+        &self,
+        stream: &mut BufReader<S>,
+        command: &str,
+        reply: &str,
+    ) -> io::Result<bool>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        lock(&self.heard).push(told.to_owned());
-        if self.behaviour.stalls_at.is_some_and(|at| told.starts_with(at)) {
+        lock(&self.heard).push(command.to_owned());
+        if self.behaviour.stalls_at.is_some_and(|at| command.starts_with(at)) {
             let _ = self.stalls.send(());
             self.may_go_on.acquire().await.map_err(io::Error::other)?.forget();
         }
-        let reply = self.reply_to(told).unwrap_or(reply);
+        let reply = self.reply_to(command).unwrap_or(reply);
         if reply.is_empty() {
             return Ok(false);
         }
@@ -254,8 +259,8 @@ impl SmtpState {
         Ok(true)
     }
 
-    fn reply_to(&self, told: &str) -> Option<&'static str> {
-        let fits = |(begins, _): &&(&str, &'static str)| told.starts_with(*begins);
+    fn reply_to(&self, command: &str) -> Option<&'static str> {
+        let fits = |(begins, _): &&(&str, &'static str)| command.starts_with(*begins);
         self.behaviour.replies.iter().find(fits).map(|(_, reply)| *reply)
     }
 
@@ -267,16 +272,16 @@ impl SmtpState {
         lines.iter().map(|line| format!("250-{line}\r\n")).chain([format!("250 {last}")]).collect()
     }
 
-    fn admits(&self, told: &str) -> bool {
-        let said = told.strip_prefix("AUTH PLAIN ").map(|text| BASE64_STANDARD.decode(text));
+    fn admits(&self, command: &str) -> bool {
+        let said = command.strip_prefix("AUTH PLAIN ").map(|text| BASE64_STANDARD.decode(text));
         let wanted = self.behaviour.login.map(|(user, password)| format!("\0{user}\0{password}"));
         matches!((said, wanted), (Some(Ok(said)), Some(wanted)) if said == wanted.as_bytes())
     }
 }
 
 /// What stands between the angles of `MAIL FROM:<…>`.
-fn address(told: &str) -> String {
-    let inside = told.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+fn address(command: &str) -> String {
+    let inside = command.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
     inside.map_or("", |(address, _)| address).to_owned()
 }
 

@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::db::DbError;
 use crate::types::{BulkJobId, UserId};
 
-/// Addresses in a preview.
+/// The number of addresses in a preview.
 const SAMPLE_SIZE: u64 = 10;
 
 /// The accounts that an administrator selected.
@@ -57,6 +57,8 @@ pub async fn preview(
             let mut accounts = Vec::new();
             for account in accounts::list_by_ids(&ctx.db, ids).await? {
                 let user = &account.user;
+                // The same rules by which the batches leave accounts out, so that the preview is
+                // true.
                 let is_oneself = user.id == actor.user.id && action.is_dangerous();
                 let is_above = user.is_superuser && !actor.user.is_superuser;
                 if is_oneself || is_above || action.is_moot(&account, now) {
@@ -101,6 +103,7 @@ pub async fn enqueue(
     let needed = request.action.permission();
     let (targets, total) = match selection {
         Selection::Ids(mut ids) => {
+            // Batches continue after the last ID that was done.
             ids.sort_unstable();
             ids.dedup();
             let total = ids.len() as u64;
@@ -109,10 +112,12 @@ pub async fn enqueue(
         Selection::Matching(filter) => {
             let (count, _) = search::count(&ctx.db, &filter, SearchBounds::default()).await?;
             let total = if let MatchCount::Exactly(total) = count { Some(total) } else { None };
+            // Accounts that are created after the preview are left alone.
             (BulkTargets::Matching { filter, last: accounts::find_last(&ctx.db).await? }, total)
         }
     };
     let transaction = ctx.db.begin().await?;
+    // Read again: the permission may have been taken away since the request was checked.
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
         return Err(AdminError::Forbidden);
     }
@@ -120,6 +125,7 @@ pub async fn enqueue(
     let id =
         bulk_queue::insert(ctx, &transaction, actor, &spec, total, BulkJobState::Running).await?;
     transaction.commit().await?;
+    // A small job is done when its page is shown.
     run_first_batch(ctx, actor, id).await;
     Ok(id)
 }
@@ -170,6 +176,7 @@ pub async fn undo(
     let (spec, total) = (BulkJobSpec::Undo { job: of }, Some(job.done));
     let id =
         bulk_queue::insert(ctx, &transaction, actor, &spec, total, BulkJobState::Running).await?;
+    // One conditional statement decides, so of several attempts one succeeds.
     if !bulk_queue::set_undone(&transaction, of, id, now).await? {
         return Err(BulkJobError::TooLate);
     }

@@ -59,7 +59,7 @@ struct ProviderPage<'a> {
 }
 
 impl ProviderPage<'_> {
-    /// Tells whether an endpoint was entered.
+    /// Returns whether an endpoint was entered.
     fn has_endpoints(&self) -> bool {
         let endpoints = [
             "authorization_endpoint",

@@ -62,7 +62,7 @@ impl UsersPage<'_> {
         ]
     }
 
-    /// Tells whether there is any filter besides the search.
+    /// Returns whether there is any filter besides the search.
     fn has_advanced_filters(&self) -> bool {
         self.query.filters().iter().any(|(name, value)| *name != "q" && !value.is_empty())
     }

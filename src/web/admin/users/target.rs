@@ -36,7 +36,7 @@ pub(crate) async fn find_changeable(
     if is_protected(&account, staff) { Err(Status::Forbidden.into()) } else { Ok(account) }
 }
 
-/// Tells whether the account is a superuser's and the reader is none; the use case checks again.
+/// Returns whether the account is a superuser's and the reader is none; the use case checks again.
 pub(crate) fn is_protected(account: &Account, staff: &SignedIn) -> bool {
     account.user.is_superuser && !staff.user().is_superuser
 }

@@ -1,6 +1,6 @@
 //! A walk through every page, for those who look at pages and not at stories.
 //!
-//! Each part is walked by one kind of person on a site of its own; what was done before makes the
+//! Each part is walked by one kind of user on a site of its own; what was done before makes the
 //! next pages what they are. Everything has the longest name that it can have, because that is what
 //! pages burst from.
 
@@ -15,7 +15,7 @@ use super::{Site, TestEnv, User};
 /// As long as an address gets.
 const LONG: &str = "the.longest.local.part.that.anybody.ever.typed.into.a.sign.up@a-domain-of-considerable-length.example.com";
 
-/// As long as addresses are that people have.
+/// As long as addresses in use are.
 const OTHER: &str = "a.very.long.address.with.many.parts@subdomain.of.a.long.example.org";
 
 /// A name without a place to break.
@@ -34,9 +34,9 @@ pub(crate) async fn walk(
     mut look: impl AsyncFnMut(&User<'_>, &str),
 ) {
     let site = Site::opens();
-    let person = env.reader_of(language, &site).await;
+    let user = env.reader_of(language, &site).await;
     let laptop = env.reader_of(language, &site).await;
-    let mut tour = Tour { person, look: &mut look };
+    let mut tour = Tour { user, look: &mut look };
     strangers::walk(&mut tour).await;
     members::walk(&mut tour, &site, &laptop).await;
     staff::walk(&mut tour, &site).await;
@@ -44,45 +44,45 @@ pub(crate) async fn walk(
     operators::lose_everything(&mut tour, &site).await;
 
     let site = Site::without_anybody(&[("ROCKET_SIGNUP", "closed")]);
-    let person = env.reader_of(language, &site).await;
-    operators::set_up(&mut Tour { person, look: &mut look }, &site).await;
+    let user = env.reader_of(language, &site).await;
+    operators::set_up(&mut Tour { user, look: &mut look }, &site).await;
 }
 
 /// A user on a tour, and the observer of each page.
 struct Tour<'a, Look> {
-    person: User<'a>,
+    user: User<'a>,
     look: &'a mut Look,
 }
 
 impl<Look: AsyncFnMut(&User<'_>, &str)> Tour<'_, Look> {
-    /// Shows the page at which the person stands.
+    /// Shows the page that the user has opened.
     async fn shows(&mut self, name: &str) {
-        (self.look)(&self.person, name).await;
+        (self.look)(&self.user, name).await;
     }
 
     /// Opens pages and shows each under its path.
     async fn opens(&mut self, paths: &[&str]) {
         for path in paths {
-            self.person.opens(path).await;
+            self.user.opens(path).await;
             self.shows(path).await;
         }
     }
 
     /// Sends the form of a page and shows what comes of it.
     async fn sends(&mut self, action: &str, fields: &[(&str, &str)], name: &str) {
-        self.person.sends(action, fields).await;
+        self.user.sends(action, fields).await;
         self.shows(name).await;
     }
 
     /// Opens the page of a form and sends something wrong.
     async fn errs(&mut self, path: &str, fields: &[(&str, &str)]) {
-        self.person.opens(path).await;
+        self.user.opens(path).await;
         self.sends(path, fields, &format!("{path}, wrong")).await;
     }
 
     /// Opens the page of a form and sends what is right.
     async fn succeeds(&mut self, path: &str, fields: &[(&str, &str)]) {
-        self.person.opens(path).await;
+        self.user.opens(path).await;
         self.sends(path, fields, &format!("{path}, done")).await;
     }
 }

@@ -6,7 +6,7 @@ use crate::support::{GOOD, Site, User, eventually};
 /// A site without accounts, until its first superuser is created.
 pub(super) async fn set_up<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
     tour.opens(&["/account/join"]).await;
-    tour.person.opens(&site.link_for_the_first()).await;
+    tour.user.opens(&site.link_for_the_first()).await;
     tour.shows("/admin/setup").await;
     tour.sends("/admin/setup", &[("email", "x")], "/admin/setup, wrong").await;
     let first = [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
@@ -19,17 +19,17 @@ pub(super) async fn lose_everything<L: AsyncFnMut(&User<'_>, &str)>(
     site: &Site,
 ) {
     site.loses_its_emails();
-    tour.person.opens("/admin/users/2/password").await;
-    tour.person.clicks("#send").await;
-    tour.person.leaves_by("main form .button:not(.danger)").await;
+    tour.user.opens("/admin/users/2/password").await;
+    tour.user.clicks("#send").await;
+    tour.user.leaves_by("main form .button:not(.danger)").await;
     eventually("an e-mail waits", async || {
-        tour.person.opens("/admin/mail?state=waiting").await;
-        tour.person.sees("main form[action$='/retry']").await
+        tour.user.opens("/admin/mail?state=waiting").await;
+        tour.user.sees("main form[action$='/retry']").await
     })
     .await;
     tour.shows("/admin/mail?state=waiting").await;
 
     site.loses_its_accounts().await;
-    tour.person.opens("/admin/users").await;
+    tour.user.opens("/admin/users").await;
     tour.shows("/admin/users, broken").await;
 }

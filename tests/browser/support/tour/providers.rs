@@ -1,4 +1,4 @@
-//! What changes where people may come in with an account that they have elsewhere.
+//! What changes where users may log in with an account at a provider.
 
 use super::{NAME, Tour};
 use crate::support::User;
@@ -14,18 +14,18 @@ const WAYS_IN: [&str; 2] = ["/account/login", "/account/join"];
 pub(super) async fn walk<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>) {
     tour.errs("/admin/social/new", &[]).await;
     for slug in ["one", SLUG] {
-        tour.person.opens("/admin/social/new").await;
+        tour.user.opens("/admin/social/new").await;
         let fields = [("slug", slug), ("name", NAME), ("client_id", "us")];
         tour.sends("/admin/social/new", &fields, &format!("/admin/social/new, {slug}")).await;
     }
     for path in PAGES {
-        tour.person.opens(path).await;
+        tour.user.opens(path).await;
         tour.shows(&format!("{path}, with providers")).await;
     }
-    tour.person.leaves_by("header form[action='/account/logout'] button").await;
+    tour.user.leaves_by("header form[action='/account/logout'] button").await;
     for path in WAYS_IN {
-        tour.person.opens(path).await;
+        tour.user.opens(path).await;
         tour.shows(&format!("{path}, with providers")).await;
     }
-    tour.person.logs_in("root@example.com").await;
+    tour.user.logs_in("root@example.com").await;
 }

@@ -25,7 +25,7 @@ const ROOMS: [&str; 17] = [
     "/admin/settings",
 ];
 
-const PERSON: [&str; 6] = [
+const USER: [&str; 6] = [
     "/admin/users/2",
     "/admin/users/2/deactivate",
     "/admin/users/2/password",
@@ -35,12 +35,12 @@ const PERSON: [&str; 6] = [
 ];
 
 pub(super) async fn walk<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
-    tour.person.logs_in("root@example.com").await;
+    tour.user.logs_in("root@example.com").await;
     tour.opens(&["/admin/groups", "/admin/bulk", "/admin/users/import"]).await;
-    tour.person.opens("/admin/groups/new").await;
-    tour.person.clicks("[name=permissions][value='users.view']").await;
+    tour.user.opens("/admin/groups/new").await;
+    tour.user.clicks("[name=permissions][value='users.view']").await;
     tour.sends("/admin/groups/new", &[("name", NAME)], "/admin/groups/new, done").await;
-    brings_people_in(tour, site).await;
+    imports_users(tour, site).await;
     tour.opens(&ROOMS).await;
     does_something_to_many(tour).await;
     looks_after_one(tour).await;
@@ -50,13 +50,13 @@ pub(super) async fn walk<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>,
 /// More users than are imported at once, some of them invalid; every tenth has a long
 /// name.
 /// So many that they are still being brought in when the page that says so has been looked at.
-const PEOPLE: u32 = 15_000;
+const USERS: u32 = 15_000;
 
-fn list_of_people() -> String {
+fn list_of_users() -> String {
     let mut list = String::from("email,name,gender,shoe_size\n");
     list.push_str("root@example.com,,,\nodd@example.com,,neither,\n");
     list.push_str(&"x,,,\n".repeat(60));
-    for number in 0..PEOPLE {
+    for number in 0..USERS {
         let _ = if number % 10 == 0 {
             writeln!(list, "{number}.{OTHER},{NAME},,42")
         } else {
@@ -66,47 +66,47 @@ fn list_of_people() -> String {
     list
 }
 
-async fn brings_people_in<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
+async fn imports_users<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
     tour.errs("/admin/users/import", &[]).await;
-    let list = site.keeps("admin.users.csv", &list_of_people());
-    tour.person.uploads("file", &list).await;
+    let list = site.keeps("admin.users.csv", &list_of_users());
+    tour.user.uploads("file", &list).await;
     tour.sends("/admin/users/import", &[], "/admin/users/import, looked at").await;
     // The page would reload every two seconds, also while this test looks at it.
-    tour.person.lets_nothing_go_on().await;
+    tour.user.lets_nothing_go_on().await;
     tour.sends("/admin/users/import", &[], "/admin/bulk/1, running").await;
     eventually("the first are there", async || {
-        tour.person.opens("/admin/users").await;
-        tour.person.sees("tbody tr:nth-child(3)").await
+        tour.user.opens("/admin/users").await;
+        tour.user.sees("tbody tr:nth-child(3)").await
     })
     .await;
-    tour.person.opens("/admin/bulk/1").await;
-    tour.person.leaves_by("main form[action$='/stop'] button").await;
+    tour.user.opens("/admin/bulk/1").await;
+    tour.user.leaves_by("main form[action$='/stop'] button").await;
     tour.shows("/admin/bulk/1, stopped").await;
 }
 
 async fn does_something_to_many<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>) {
-    tour.person.opens("/admin/users").await;
-    tour.person.clicks("tbody tr:nth-child(2) [type=checkbox]").await;
-    tour.person.clicks("tbody tr:nth-child(3) [type=checkbox]").await;
-    tour.person.clicks(".bulk option[value=deactivate]").await;
-    tour.person.leaves_by(".bulk button").await;
+    tour.user.opens("/admin/users").await;
+    tour.user.clicks("tbody tr:nth-child(2) [type=checkbox]").await;
+    tour.user.clicks("tbody tr:nth-child(3) [type=checkbox]").await;
+    tour.user.clicks(".bulk option[value=deactivate]").await;
+    tour.user.leaves_by(".bulk button").await;
     tour.shows("/admin/users/actions").await;
     let odd = [("reason", TOO_LONG)];
     tour.sends("/admin/users/actions", &odd, "/admin/users/actions, wrong").await;
     tour.sends("/admin/users/actions", &[("reason", NAME)], "/admin/bulk/2, done").await;
-    tour.person.leaves_by("main form[action$='/undo'] button").await;
+    tour.user.leaves_by("main form[action$='/undo'] button").await;
     tour.shows("/admin/bulk/3, done").await;
     tour.opens(&["/admin/bulk/2", "/admin/bulk"]).await;
 }
 
 async fn looks_after_one<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>) {
-    tour.opens(&PERSON).await;
+    tour.opens(&USER).await;
     tour.errs("/admin/users/2", &[("email", "x"), ("name", TOO_LONG)]).await;
     tour.errs("/admin/users/2/deactivate", &[("reason", TOO_LONG)]).await;
     tour.succeeds("/admin/users/2/deactivate", &[("reason", NAME)]).await;
     tour.opens(&["/admin/users/2/activate"]).await;
     tour.succeeds("/admin/users/2", &[("name", "Ada")]).await;
-    tour.person.opens("/admin/users/2/password").await;
+    tour.user.opens("/admin/users/2/password").await;
     tour.sends("/admin/users/2/password", &[], "/admin/users/2/password, handed out").await;
     tour.opens(&["/admin/audit?target=2"]).await;
 }

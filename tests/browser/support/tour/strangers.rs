@@ -1,4 +1,4 @@
-//! What people see before they log in, and where they must not go.
+//! What visitors see before they log in, and which pages are refused to them.
 
 use serde_json::Value;
 
@@ -23,12 +23,12 @@ pub(super) async fn walk<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>)
     tour.errs("/account/login", &[("email", "x")]).await;
     tour.errs("/account/password/reset", &[("email", "x")]).await;
 
-    tour.person.opens("/account/login").await;
+    tour.user.opens("/account/login").await;
     let strangers = [("email", "nobody@example.com"), ("password", "not this one")];
     tour.sends("/account/login", &strangers, "/account/login, refused").await;
 
-    tour.person.opens("/account/login").await;
+    tour.user.opens("/account/login").await;
     let forge = "document.querySelector('main [name=csrf]').value = 'somebody else wrote this'";
-    tour.person.runs(forge, Value::Null).await;
+    tour.user.runs(forge, Value::Null).await;
     tour.sends("/account/login", &strangers, "/account/login, forged").await;
 }
