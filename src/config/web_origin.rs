@@ -127,7 +127,7 @@ mod tests {
             ("https://APP.example.com:443/", "https://app.example.com"),
             ("http://localhost:3000", "http://localhost:3000"),
             ("capacitor://localhost", "capacitor://localhost"),
-            ("https://대문.example", "https://xn--bi2bw1e.example"),
+            ("https://대문.example", "https://xn--vk1bx9m.example"),
         ] {
             assert_eq!(origin(text).as_deref(), Ok(written), "{text}");
         }
