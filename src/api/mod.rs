@@ -16,7 +16,7 @@ mod fields;
 mod forward_auth;
 mod health;
 mod openapi;
-mod profile;
+mod profile_fields;
 mod strict_json;
 mod tokens;
 mod users;

@@ -10,10 +10,10 @@ mod authenticate;
 mod claims;
 mod devices;
 mod password;
-mod refresh;
 mod rules;
 mod session;
 mod store;
+mod token_refresh;
 mod tokens;
 mod usage;
 
@@ -27,13 +27,13 @@ pub use authenticate::{
     authenticate_request, find_by_access_token,
 };
 pub use password::{Inactive, VerifiedPassword, reauthenticate, verify_password, why_inactive};
-pub use refresh::{
-    find_by_refresh_token, is_refresh_token, refresh, refresh_access, session_id_in,
-};
 pub use session::{
     AuthMethod, EndReason, IssuedTokens, RefreshError, SessionInvalid, SessionList, SessionSummary,
 };
 pub use store::{end, end_all, end_from, end_others, list_all, record_reauthentication, sweep};
+pub use token_refresh::{
+    find_by_refresh_token, is_refresh_token, refresh, refresh_access, session_id_in,
+};
 
 use crate::accounts;
 use crate::audit;
@@ -146,7 +146,7 @@ pub async fn check_token(ctx: &Context, token: &str) -> Result<(), RefreshError>
         Ok(_) => Ok(()),
         Err(AccessError::Token(TokenError::WrongType)) => {
             let presented = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
-            refresh::accepted_token(ctx, &presented).await.map(drop)
+            token_refresh::accepted_token(ctx, &presented).await.map(drop)
         }
         Err(AccessError::Token(error)) => Err(error.into()),
         Err(AccessError::Session(invalid)) => Err(invalid.into()),

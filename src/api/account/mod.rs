@@ -7,9 +7,9 @@ mod logout;
 mod mypage;
 mod password_change;
 mod password_reset;
-mod refresh;
 mod signup;
 mod social_login;
+mod token_refresh;
 mod user;
 
 use rocket::http::{CookieJar, Status};
@@ -37,7 +37,7 @@ pub(crate) fn routes() -> Vec<Route> {
         mypage::routes(),
         password_change::routes(),
         password_reset::routes(),
-        refresh::routes(),
+        token_refresh::routes(),
         social_login::routes(),
         email_verification::routes(),
     ]
@@ -53,7 +53,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         mypage::endpoints,
         password_change::endpoints,
         password_reset::endpoints,
-        refresh::endpoints,
+        token_refresh::endpoints,
         social_login::endpoints,
         email_verification::endpoints,
     ]

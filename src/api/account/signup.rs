@@ -14,8 +14,8 @@ use crate::api::error_detail::ErrorDetail;
 use crate::api::field_errors::{FieldErrors, NON_FIELD_ERRORS, local_email_error};
 use crate::api::fields::FieldReader;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, public, required};
-use crate::api::profile;
-use crate::api::profile::ProfilePatch;
+use crate::api::profile_fields;
+use crate::api::profile_fields::ProfilePatch;
 use crate::config::SignupMode;
 use crate::context::Context;
 use crate::flows;
@@ -37,7 +37,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         required("password1", FieldType::Password),
         required("password2", FieldType::Password),
     ];
-    fields.extend(profile::field_specs());
+    fields.extend(profile_fields::field_specs());
     vec![route.body(fields).returns::<LoginResponse>(201).errors(&[403, 429, 503])]
 }
 

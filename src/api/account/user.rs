@@ -11,8 +11,8 @@ use crate::api::error::Error;
 use crate::api::error_detail::ErrorDetail;
 use crate::api::fields::FieldReader;
 use crate::api::openapi::{Endpoint, HttpMethod, Section, authenticated};
-use crate::api::profile;
-use crate::api::profile::{ProfilePatch, response_with_profile};
+use crate::api::profile_fields;
+use crate::api::profile_fields::{ProfilePatch, response_with_profile};
 use crate::context::Context;
 use crate::flows;
 use crate::paths;
@@ -27,10 +27,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         route(HttpMethod::Get, "openapi.account.user.show").returns::<AccountUser>(200),
         route(HttpMethod::Patch, "openapi.account.user.update")
-            .body(profile::field_specs())
+            .body(profile_fields::field_specs())
             .returns::<AccountUser>(200),
         route(HttpMethod::Put, "openapi.account.user.replace")
-            .body(profile::field_specs())
+            .body(profile_fields::field_specs())
             .returns::<AccountUser>(200),
     ]
 }

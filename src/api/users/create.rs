@@ -15,8 +15,8 @@ use crate::api::fields::FieldReader;
 use crate::api::openapi::{
     Endpoint, FieldType, HttpMethod, Section, authenticated, optional, required,
 };
-use crate::api::profile;
-use crate::api::profile::ProfilePatch;
+use crate::api::profile_fields;
+use crate::api::profile_fields::ProfilePatch;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
@@ -34,7 +34,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         authenticated(HttpMethod::Post, paths::API_USERS, Section::Users, "openapi.users.create");
     let mut fields =
         vec![required("email", FieldType::Email), optional("password", FieldType::Password)];
-    fields.extend(profile::field_specs());
+    fields.extend(profile_fields::field_specs());
     fields.extend([
         optional("is_active", FieldType::Flag),
         optional("is_staff", FieldType::Flag),

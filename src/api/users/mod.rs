@@ -22,7 +22,7 @@ use crate::accounts::search;
 use crate::accounts::search::UserSummary;
 use crate::admin::{Actor, AdminAction, AdminError};
 use crate::api::openapi::{Endpoint, HttpMethod, Section, authenticated};
-use crate::api::profile::response_with_profile;
+use crate::api::profile_fields::response_with_profile;
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards;

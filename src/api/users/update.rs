@@ -15,8 +15,8 @@ use crate::api::fields::{FieldReader, Patch};
 use crate::api::openapi::{
     Endpoint, FieldSpec, FieldType, HttpMethod, Section, authenticated, optional, required,
 };
-use crate::api::profile;
-use crate::api::profile::ProfilePatch;
+use crate::api::profile_fields;
+use crate::api::profile_fields::ProfilePatch;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::user_update::UpdateUserError;
@@ -34,7 +34,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         |method, patch| authenticated(method, paths::api_user("{id}"), Section::Users, patch);
     let fields = |email: FieldSpec| {
         let mut fields = vec![email];
-        fields.extend(profile::field_specs());
+        fields.extend(profile_fields::field_specs());
         fields.extend([
             optional("is_active", FieldType::Flag),
             optional("is_staff", FieldType::Flag),

@@ -1,13 +1,13 @@
 //! The pages for administrators.
 
 pub(crate) mod audit;
-pub(crate) mod bulk;
+pub(crate) mod bulk_jobs;
 mod dashboard;
 mod emails;
 mod groups;
 mod settings;
 mod setup;
-mod social;
+mod social_providers;
 pub(crate) mod users;
 
 use rocket::Route;
@@ -16,13 +16,13 @@ pub(crate) fn routes() -> Vec<Route> {
     [
         users::routes(),
         audit::routes(),
-        bulk::routes(),
+        bulk_jobs::routes(),
         dashboard::routes(),
         groups::routes(),
         emails::routes(),
         settings::routes(),
         setup::routes(),
-        social::routes(),
+        social_providers::routes(),
     ]
     .concat()
 }

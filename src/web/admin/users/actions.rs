@@ -111,7 +111,7 @@ impl<F: ActionForm> FormPage<ActionSubject> for F {
 }
 
 #[derive(Template)]
-#[template(path = "admin/users/confirm.html")]
+#[template(path = "admin/users/action.html")]
 struct ConfirmPage<'a> {
     page: &'a PageContext,
     form: FormView,

@@ -95,7 +95,7 @@ impl BulkForm {
 }
 
 #[derive(Template)]
-#[template(path = "admin/bulk/new.html")]
+#[template(path = "admin/bulk_jobs/new.html")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
 struct BulkPreviewPage<'a> {
     page: &'a PageContext,

@@ -27,14 +27,14 @@ pub(crate) fn routes() -> Vec<Route> {
 const MAX_LISTED: u64 = 50;
 
 #[derive(Template)]
-#[template(path = "admin/bulk/index.html")]
+#[template(path = "admin/bulk_jobs/index.html")]
 struct BulkJobsPage {
     page: PageContext,
     jobs: Vec<BulkJobRow>,
 }
 
 #[derive(Template)]
-#[template(path = "admin/bulk/show.html")]
+#[template(path = "admin/bulk_jobs/show.html")]
 struct BulkJobPage {
     page: PageContext,
     job: BulkJobRow,

@@ -32,7 +32,7 @@ pub(crate) fn routes() -> Vec<Route> {
 const MAX_COUNTED: u64 = 1000;
 
 #[derive(Template)]
-#[template(path = "admin/social/index.html")]
+#[template(path = "admin/social_providers/index.html")]
 struct ProvidersPage {
     page: PageContext,
     providers: Vec<ProviderRow>,
@@ -47,7 +47,7 @@ struct ProviderRow {
 }
 
 #[derive(Template)]
-#[template(path = "admin/social/form.html")]
+#[template(path = "admin/social_providers/form.html")]
 struct ProviderPage<'a> {
     page: &'a PageContext,
     form: FormView,
