@@ -17,6 +17,7 @@ mod forms;
 mod home;
 mod labels;
 mod language;
+mod link_token;
 pub(crate) mod message_page;
 mod page;
 mod redirects;

@@ -90,9 +90,9 @@ pub async fn request(
     Ok(())
 }
 
-/// Returns whether a link is valid.
-pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
-    Ok(account(ctx, token).await?.is_some())
+/// Returns the address of the account that a valid link belongs to.
+pub async fn find_email(ctx: &Context, token: &Secret) -> Result<Option<Email>, DbError> {
+    Ok(account(ctx, token).await?.map(|account| account.user.email))
 }
 
 /// Returns everything that is wrong with a password, for a user with a valid link whose form is

@@ -23,6 +23,7 @@ use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormPage, FormView, Submitted, form};
+use crate::web::link_token::LinkToken;
 use crate::web::message_page;
 use crate::web::page::{Page, PageContext};
 use crate::web::request_context::RequestContext;
@@ -83,30 +84,29 @@ impl FormPage<(LinkAction, Link)> for EmailLinkForm {
 #[get("/account/email/<action>/<token>", rank = 2)]
 async fn new_at_email(
     action: LinkAction,
-    token: &str,
+    token: LinkToken,
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    take_token(action, token, &request).await
+    take_token(action, token.secret(), &request).await
 }
 
 #[get("/account/not-me/<token>")]
-async fn new_at_report(token: &str, request: RequestContext<'_>) -> Result<Response, Error> {
-    take_token(LinkAction::ReportCompromise, token, &request).await
+async fn new_at_report(token: LinkToken, request: RequestContext<'_>) -> Result<Response, Error> {
+    take_token(LinkAction::ReportCompromise, token.secret(), &request).await
 }
 
 /// Moves the token from the URL to a cookie.
 async fn take_token(
     action: LinkAction,
-    token: &str,
+    token: &Secret,
     request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let secret = Secret::new(token.to_owned());
-    match find(request.context, &secret).await? {
+    match find(request.context, token).await? {
         Some((found, _)) if found == action => {
-            cookies::set_link_token(request.cookies, request.context, token);
+            cookies::set_link_token(request.cookies, request.context, token.expose());
             Ok(Response::redirect_to(paths::EMAIL_LINK))
         }
-        _ => dead_link(&secret, request).await.map(Response::Page),
+        _ => dead_link(token, request).await.map(Response::Page),
     }
 }
 
@@ -166,21 +166,20 @@ async fn create(
 #[post("/account/email/<action>/<token>", data = "<form>", rank = 2)]
 async fn create_at_email(
     action: LinkAction,
-    token: &str,
+    token: LinkToken,
     form: Submitted<EmailLinkForm>,
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    run(action, &Secret::new(token.to_owned()), &form, &request).await
+    run(action, token.secret(), &form, &request).await
 }
 
 #[post("/account/not-me/<token>", data = "<form>")]
 async fn create_at_report(
-    token: &str,
+    token: LinkToken,
     form: Submitted<EmailLinkForm>,
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let token = Secret::new(token.to_owned());
-    run(LinkAction::ReportCompromise, &token, &form, &request).await
+    run(LinkAction::ReportCompromise, token.secret(), &form, &request).await
 }
 
 /// Runs the action, then redirects to My page or the log-in page.

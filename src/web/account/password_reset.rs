@@ -13,6 +13,7 @@ use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormPage, FormView, ParsedForm, Submitted, form};
+use crate::web::link_token::LinkToken;
 use crate::web::message_page;
 use crate::web::page::{Page, PageContext};
 use crate::web::request_context::RequestContext;
@@ -69,14 +70,21 @@ impl FormPage for ResetRequestForm {
 #[template(path = "account/password_reset_new.html")]
 struct PasswordResetPage<'a> {
     page: &'a PageContext,
+    email: &'a str,
     form: FormView,
     min_length: u8,
 }
 
-impl FormPage for PasswordResetForm {
-    async fn render(form: FormView, (): &(), request: &RequestContext<'_>) -> Result<Page, Error> {
+/// The page belongs to the account with this address.
+impl FormPage<Email> for PasswordResetForm {
+    async fn render(
+        form: FormView,
+        email: &Email,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
         let min_length = request.context.settings.password_min_length;
-        Page::render(&PasswordResetPage { page: &request.page, form, min_length })
+        let email = email.as_typed();
+        Page::render(&PasswordResetPage { page: &request.page, email, form, min_length })
     }
 }
 
@@ -107,22 +115,23 @@ fn sent(page: PageContext) -> Result<Page, Error> {
 /// Moves the token from the URL to a cookie before a page is rendered, so that it is in no history,
 /// `Referer` or screenshot. Opening the link uses nothing up; the form does.
 #[get("/account/password/reset/<token>")]
-async fn arrive(token: &str, request: RequestContext<'_>) -> Result<Response, Error> {
-    let ctx = request.context;
-    if !flows::account::password_reset::is_link_valid(ctx, &Secret::new(token.to_owned())).await? {
+async fn arrive(token: LinkToken, request: RequestContext<'_>) -> Result<Response, Error> {
+    let (ctx, token) = (request.context, token.secret());
+    if flows::account::password_reset::find_email(ctx, token).await?.is_none() {
         return message_page::dead_link(&request.page).map(Response::Page);
     }
-    cookies::set_link_token(request.cookies, ctx, token);
+    cookies::set_link_token(request.cookies, ctx, token.expose());
     Ok(Response::redirect_to(paths::PASSWORD_RESET_NEW))
 }
 
 #[get("/account/password/new")]
 async fn edit(request: RequestContext<'_>) -> Result<Page, Error> {
     let (ctx, jar) = (request.context, request.cookies);
-    if !flows::account::password_reset::is_link_valid(ctx, &cookies::link_token(jar, ctx)).await? {
+    let token = cookies::link_token(jar, ctx);
+    let Some(email) = flows::account::password_reset::find_email(ctx, &token).await? else {
         return message_page::no_link(&request);
-    }
-    PasswordResetForm::render(FormView::empty(""), &(), &request).await
+    };
+    PasswordResetForm::render(FormView::empty(""), &email, &request).await
 }
 
 #[post("/account/password/new", data = "<form>")]
@@ -136,11 +145,11 @@ async fn update(
 /// Runs a form that is sent to the link's own URL.
 #[post("/account/password/reset/<token>", data = "<form>")]
 async fn update_at_once(
-    token: &str,
+    token: LinkToken,
     form: Submitted<PasswordResetForm>,
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    reset(&Secret::new(token.to_owned()), &form, &request).await
+    reset(token.secret(), &form, &request).await
 }
 
 async fn reset(
@@ -160,7 +169,7 @@ async fn reset(
             request.flash(Flash::PasswordReset);
             Ok(Response::redirect_to(paths::LOGIN))
         }
-        Err(error) => reject(form, error, request).await,
+        Err(error) => reject(token, form, error, request).await,
     }
 }
 
@@ -175,21 +184,19 @@ async fn reject_all(
         Some(password) => {
             flows::account::password_reset::check_password_strength(ctx, token, &password).await
         }
-        // A dead link is reported whatever the form holds.
-        None if !flows::account::password_reset::is_link_valid(ctx, token).await? => {
-            Err(PasswordResetError::Dead)
-        }
         None => Ok(Vec::new()),
     };
     match found {
         Ok(found) => {
-            form.reject(errors.with_weaknesses("new_password1", found).into(), request).await
+            let rejection = errors.with_weaknesses("new_password1", found).into();
+            rerender(token, form, rejection, request).await
         }
-        Err(error) => reject(form, error, request).await,
+        Err(error) => reject(token, form, error, request).await,
     }
 }
 
 async fn reject(
+    token: &Secret,
     form: &Submitted<PasswordResetForm>,
     error: PasswordResetError,
     request: &RequestContext<'_>,
@@ -198,8 +205,21 @@ async fn reject(
         PasswordResetError::Dead => message_page::dead_link(&request.page).map(Response::Page),
         PasswordResetError::NotTaken(error) => {
             let rejection = Rejection::new_password_rejected("new_password1", error)?;
-            form.reject(rejection, request).await
+            rerender(token, form, rejection, request).await
         }
         PasswordResetError::Database(error) => Err(error.into()),
+    }
+}
+
+/// Renders the form again. A dead link is reported whatever the form holds.
+async fn rerender(
+    token: &Secret,
+    form: &Submitted<PasswordResetForm>,
+    rejection: Rejection,
+    request: &RequestContext<'_>,
+) -> Result<Response, Error> {
+    match flows::account::password_reset::find_email(request.context, token).await? {
+        Some(email) => form.reject_on(&email, rejection, request).await,
+        None => message_page::dead_link(&request.page).map(Response::Page),
     }
 }

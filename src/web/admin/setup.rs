@@ -13,6 +13,7 @@ use crate::types::{Email, Password, Profile, Secret};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormPage, FormView, ParsedForm, Submitted, form};
+use crate::web::link_token::LinkToken;
 use crate::web::message_page;
 use crate::web::page::{Page, PageContext};
 use crate::web::request_context::RequestContext;
@@ -64,12 +65,12 @@ impl FormPage for SetupForm {
 /// Moves the token from the URL to a cookie before a page is rendered, so that it is in no history,
 /// `Referer` or screenshot. Opening the link uses nothing up; the form does.
 #[get("/admin/setup/<token>")]
-async fn follow_link(token: &str, request: RequestContext<'_>) -> Result<Response, Error> {
-    let secret = Secret::new(token.to_owned());
-    if !flows::admin::setup::is_link_valid(request.context, &secret).await? {
-        return invalid_link(&secret, &request).await.map(Response::Page);
+async fn follow_link(token: LinkToken, request: RequestContext<'_>) -> Result<Response, Error> {
+    let token = token.secret();
+    if !flows::admin::setup::is_link_valid(request.context, token).await? {
+        return invalid_link(token, &request).await.map(Response::Page);
     }
-    cookies::set_link_token(request.cookies, request.context, token);
+    cookies::set_link_token(request.cookies, request.context, token.expose());
     Ok(Response::redirect_to(paths::ADMIN_SETUP))
 }
 
@@ -106,11 +107,11 @@ async fn create(
 /// Runs a form that is sent to the link's own URL.
 #[post("/admin/setup/<token>", data = "<form>")]
 async fn create_with_token(
-    token: &str,
+    token: LinkToken,
     form: Submitted<SetupForm>,
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    create_superuser(&Secret::new(token.to_owned()), &form, &request).await
+    create_superuser(token.secret(), &form, &request).await
 }
 
 async fn create_superuser(
