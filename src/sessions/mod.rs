@@ -10,8 +10,8 @@ mod authenticate;
 mod claims;
 mod devices;
 mod password;
-mod rules;
 mod session;
+mod session_rules;
 mod store;
 mod token_refresh;
 mod tokens;
@@ -44,8 +44,8 @@ use crate::crypto::jwt::TokenError;
 use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::types::{Email, RequestInfo, SessionId, UserId};
-use rules::SessionRules;
 use session::IfActive;
+use session_rules::SessionRules;
 use tokens::{Confirms, RefreshToken};
 
 /// How many sessions are listed: the bound of each transport.

@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicI64;
 
 use time::OffsetDateTime;
 
-use super::rules::SessionRules;
 use super::session::{EndReason, IssuedTokens, RefreshError, SessionInvalid};
+use super::session_rules::SessionRules;
 use super::tokens::{Confirms, RefreshToken};
 use super::{claims, store, tokens, usage};
 use crate::accounts;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::rules::SessionRules;
+use super::session_rules::SessionRules;
 use super::store;
 use crate::clock::to_micros;
 use crate::context::Context;

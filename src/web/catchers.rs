@@ -6,7 +6,7 @@ use rocket::{Catcher, Request, catch, catchers};
 
 use super::page::{Page, PageContext};
 use super::response::Response;
-use super::{already_signed_in, redirects};
+use super::{already_logged_in, redirects};
 use crate::context::Context;
 use crate::http::{cookies, methods, refusals, request_info, retry};
 
@@ -45,7 +45,7 @@ fn unauthorized(request: &Request<'_>) -> Redirect {
 /// Redirects a form that was overtaken by a log-in in another tab; any other refusal gets its page.
 #[catch(403)]
 async fn forbidden(request: &Request<'_>) -> Result<Response, Status> {
-    match already_signed_in::redirect_target(request) {
+    match already_logged_in::redirect_target(request) {
         Some(target) => Ok(Response::redirect_to(target)),
         None => render(Status::Forbidden, request).await.map(Response::Page),
     }

@@ -6,7 +6,7 @@
 
 mod account;
 mod admin;
-mod already_signed_in;
+mod already_logged_in;
 mod api_reference;
 mod catchers;
 pub(crate) mod csv;

@@ -74,7 +74,7 @@ async fn create(
         language,
         before,
     };
-    match flows::account::social_login::sign_in_or_register(ctx, login, info).await {
+    match flows::account::social_login::login_or_signup(ctx, login, info).await {
         Ok(SocialLoginOutcome::SignedIn(tokens, _)) => {
             LoginResponse::of(&tokens, jar, ctx).await.map(SocialLoginResponse::LoggedIn)
         }

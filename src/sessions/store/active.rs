@@ -17,8 +17,8 @@ use crate::db::entity::session;
 use crate::db::entity::session::Column;
 use crate::db::entity::user;
 use crate::db::{Db, DbError};
-use crate::sessions::rules::SessionRules;
 use crate::sessions::session::{IfActive, SessionInvalid, SessionList, SessionSummary};
+use crate::sessions::session_rules::SessionRules;
 use crate::types::{SessionId, UserId};
 
 /// Returns an active session with its user, or why it is not active.

@@ -14,8 +14,8 @@ use crate::db::entity::session;
 use crate::db::entity::session::Column;
 use crate::db::entity::user;
 use crate::db::{DbError, Invalidate, Transaction};
-use crate::sessions::rules::SessionRules;
 use crate::sessions::session::EndReason;
+use crate::sessions::session_rules::SessionRules;
 use crate::types::{SessionId, Transport, UserId};
 
 /// How many active sessions an account may have, counted separately for cookies and for API tokens

@@ -15,8 +15,8 @@ use crate::db::entity::session;
 use crate::db::entity::session::Column;
 use crate::db::entity::user;
 use crate::db::{Db, DbError, Transaction};
-use crate::sessions::rules::SessionRules;
 use crate::sessions::session::IfActive;
+use crate::sessions::session_rules::SessionRules;
 use crate::sessions::tokens::RefreshToken;
 use crate::types::{RequestInfo, SessionId, UserId};
 

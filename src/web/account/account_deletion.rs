@@ -6,7 +6,7 @@ use askama::Template;
 use rocket::{Responder, Route, get, post, routes};
 
 use super::logout::LoggedOut;
-use super::reauthenticated::ReauthenticationPrompt;
+use super::reauthentication_prompt::ReauthenticationPrompt;
 use crate::flows;
 use crate::flows::account::account_deletion::DeletionError;
 use crate::http::guards::SignedIn;

@@ -5,7 +5,7 @@
 use askama::Template;
 use rocket::{Route, get, post, routes};
 
-use super::reauthenticated::ReauthenticationPrompt;
+use super::reauthentication_prompt::ReauthenticationPrompt;
 use crate::flows;
 use crate::flows::account::email_change::EmailChangeError;
 use crate::http::guards::SignedIn;

@@ -13,7 +13,7 @@ mod oauth_state;
 mod password_change;
 mod password_reset;
 mod profile;
-mod reauthenticated;
+mod reauthentication_prompt;
 mod signup;
 mod social_accounts;
 mod social_signup;

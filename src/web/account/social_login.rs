@@ -194,8 +194,7 @@ async fn sign_in(
 ) -> Result<Response, Error> {
     let (language, before) = (request.page.language(), request.session());
     let login = SocialLogin { provider, provider_user, typed_email: None, language, before };
-    match flows::account::social_login::sign_in_or_register(request.context, login, request.info)
-        .await
+    match flows::account::social_login::login_or_signup(request.context, login, request.info).await
     {
         Err(SocialLoginError::NoEmail) => {
             PendingSocialSignup::set(request, provider.slug(), &state.next, provider_user);

@@ -71,7 +71,7 @@ async fn create(
         language: request.page.language(),
         before: request.session(),
     };
-    match flows::account::social_login::sign_in_or_register(ctx, login, request.info).await {
+    match flows::account::social_login::login_or_signup(ctx, login, request.info).await {
         Ok(outcome) => {
             cookies::remove_pending_social_signup(jar, ctx);
             Ok(signed_in_response(&outcome, &pending.next, &request))

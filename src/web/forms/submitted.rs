@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::http::urlencoded;
 use crate::http::urlencoded::FieldProblem;
 use crate::http::{body, csrf, guards, refusals};
-use crate::web::already_signed_in;
+use crate::web::already_logged_in;
 use crate::web::error::Error;
 use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
@@ -97,7 +97,7 @@ pub(super) async fn receive_fields(
     if !csrf::is_valid_token(request, ctx, user.as_ref(), token) {
         if user.is_some() && csrf::is_visitor_token(token) {
             let next = fields.iter().find(|field| field.name == NEXT);
-            already_signed_in::remember(request, next.map_or("", |next| &next.value));
+            already_logged_in::remember(request, next.map_or("", |next| &next.value));
         }
         refusals::set_reason(request, csrf::token_rejection_reason(request, ctx));
         return Err(Status::Forbidden);

@@ -2,7 +2,7 @@
 
 mod email_contents;
 mod email_delivery;
-mod email_retries;
+mod email_delivery_retries;
 mod mail_check;
 mod password_reset_emails;
 mod smtp;

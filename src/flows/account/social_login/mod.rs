@@ -6,11 +6,11 @@
 //! provider. An address that the provider has not verified counts as one that was typed at sign-up.
 
 mod error;
+mod login_or_signup;
 mod rate_limit;
-mod sign_in;
 
 pub use self::error::SocialLoginError;
-pub use self::sign_in::{SocialLogin, SocialLoginOutcome, sign_in_or_register};
+pub use self::login_or_signup::{SocialLogin, SocialLoginOutcome, login_or_signup};
 use crate::context::Context;
 use crate::oauth::{AuthorizationRequest, CallbackParams, OAuthError, ProviderUser};
 use crate::paths;

@@ -6,7 +6,7 @@
 use askama::Template;
 use rocket::{Route, get, post, routes};
 
-use super::suspension::SuspensionFields;
+use super::suspension_fields::SuspensionFields;
 use super::target::{HandlerResult, actor, find_changeable, redirect_to_user, rejection};
 use crate::accounts::Account;
 use crate::admin::{ActionRequest, AdminAction, AdminError};
@@ -111,7 +111,7 @@ impl<F: ActionForm> FormPage<ActionSubject> for F {
 }
 
 #[derive(Template)]
-#[template(path = "admin/users/action.html")]
+#[template(path = "admin/users/actions.html")]
 struct ConfirmPage<'a> {
     page: &'a PageContext,
     form: FormView,

@@ -6,7 +6,7 @@ use rocket::{Route, State, get, routes};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::query::UserQuery;
+use super::user_query::UserQuery;
 use crate::accounts::search;
 use crate::accounts::search::{
     CursorPosition, SearchBatch, SearchBounds, SearchPlan, SortOrder, UserFilter, UserSummary,

@@ -3,7 +3,7 @@
 use askama::Template;
 use rocket::{Route, get, routes};
 
-use super::query::{ParsedUserQuery, UserQuery};
+use super::user_query::{ParsedUserQuery, UserQuery};
 use crate::accounts::search;
 use crate::accounts::search::{
     Cursor, CursorPosition, MatchCount, SearchBounds, SearchPage, SortOrder, UserFilter,

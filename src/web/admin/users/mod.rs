@@ -10,10 +10,10 @@ pub(crate) mod index;
 mod login_diagnosis;
 pub(crate) mod new;
 mod password;
-pub(crate) mod query;
-pub(crate) mod suspension;
+pub(crate) mod suspension_fields;
 pub(crate) mod target;
 mod user_form;
+pub(crate) mod user_query;
 
 use rocket::Route;
 

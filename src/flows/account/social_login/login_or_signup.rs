@@ -48,7 +48,7 @@ pub enum SocialLoginOutcome {
 
 /// Logs in a provider's user: to the account that is connected, to the account with the same verified
 /// address, or to a new account.
-pub async fn sign_in_or_register(
+pub async fn login_or_signup(
     ctx: &Context,
     login: SocialLogin<'_>,
     info: &RequestInfo,
@@ -65,7 +65,7 @@ pub async fn sign_in_or_register(
         if !social::record_use(&transaction, user, login.provider_user, now).await? {
             return Err(SocialLoginError::Refused);
         }
-        return sign_in(ctx, transaction, &account, &login, info).await;
+        return log_in(ctx, transaction, &account, &login, info).await;
     }
     let Some(email) = login.provider_user.email.as_ref().or(login.typed_email) else {
         return Err(SocialLoginError::NoEmail);
@@ -85,7 +85,7 @@ pub async fn sign_in_or_register(
             if !social::connect_and_notify(ctx, &transaction, &owner, slug, user, info).await? {
                 return Err(SocialLoginError::Refused);
             }
-            sign_in(ctx, transaction, &owner, &login, info).await
+            log_in(ctx, transaction, &owner, &login, info).await
         }
         Some(_) => Err(SocialLoginError::Refused),
         None => {
@@ -101,7 +101,7 @@ fn is_email_verified(login: &SocialLogin<'_>) -> bool {
 }
 
 /// Logs in to a locked account.
-async fn sign_in(
+async fn log_in(
     ctx: &Context,
     transaction: Transaction,
     account: &Account,
