@@ -357,3 +357,16 @@ async fn a_visitor_is_sent_to_login_and_forms_need_a_token(env: TestEnv) {
     assert_eq!(app.emails_to(ADA).await.len(), 1);
     assert!(!is_verified(&app).await);
 }
+
+#[on_both]
+async fn a_link_with_a_full_stop_behind_it_works(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let link = link(&app).await;
+
+    let arrival = ada.get(&format!("{link}.")).await;
+
+    assert_eq!(arrival.location(), Some("/account/link"));
+    ada.submits("/account/link", &[]).await;
+    assert!(is_verified(&app).await);
+}

@@ -397,3 +397,35 @@ async fn links_ignore_the_host_of_the_request(env: TestEnv) {
     assert_eq!(sly.get(&email.link(LINK)).await.location(), Some(FORM));
     assert!(sly.cookie("__Host-link").is_some());
 }
+
+#[on_both]
+async fn what_a_mail_program_glues_to_the_link_is_ignored(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    for glued in [".", "%3E", "),", "%22", "%E3%80%82", "..."] {
+        let arrival = app.visitor().get(&format!("{link}{glued}")).await;
+        assert_eq!(arrival.location(), Some(FORM), "{glued}");
+    }
+    for other in ["x", "-", "a.b"] {
+        assert_eq!(app.visitor().get(&format!("{link}{other}")).await.status(), 404, "{other}");
+    }
+
+    let sent = app.visitor().sets_new_password(&format!("{link}."), NEW).await;
+
+    assert_eq!(sent.location(), Some("/account/login"));
+    assert!(can_log_in(&app, "ada@example.com", NEW).await);
+}
+
+#[on_both]
+async fn the_form_names_the_account_for_password_managers(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    let mut ada = app.visitor();
+    ada.get(&link).await;
+    for page in [ada.get(FORM).await, ada.sets_new_password(FORM, "weak").await] {
+        let field = "form input[autocomplete=username][hidden]";
+        assert_eq!(page.attribute(field, "value").as_deref(), Some("ada@example.com"));
+    }
+}
