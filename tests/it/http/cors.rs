@@ -12,7 +12,10 @@ const UNLISTED: &str = "https://evil.example";
 
 async fn app_with_origins(env: &TestEnv) -> App {
     let app = env
-        .app_with(&[("allowed_origins", "http://localhost:3000, https://app.example.com")])
+        .app_with(&[(
+            "allowed_origins",
+            "http://localhost:3000, https://app.example.com, capacitor://localhost",
+        )])
         .await;
     app.user("ada").await;
     app
@@ -33,8 +36,12 @@ fn credentials() -> serde_json::Value {
 #[on_both]
 async fn a_preflight_says_what_a_listed_origin_may_send(env: TestEnv) {
     let app = app_with_origins(&env).await;
-    for (origin, may_send_cookies) in [(SAME_SITE, Some("true")), (CROSS_SITE, None)] {
-        let mut client = from(&app, origin).with("Access-Control-Request-Method", "PATCH");
+    for (origin, may_send_cookies) in
+        [(SAME_SITE, Some("true")), (CROSS_SITE, None), ("capacitor://localhost", None)]
+    {
+        let mut client = from(&app, origin)
+            .with("Access-Control-Request-Method", "PATCH")
+            .with("Access-Control-Request-Headers", "authorization, content-type");
 
         let reply = client.send(Method::Options, "/api/account/user", None).await;
 
