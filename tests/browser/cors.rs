@@ -45,8 +45,8 @@ async fn fetches(user: &User<'_>, url: &str, credentials: &str, body: Option<Val
     user.runs_to_the_end(&script).await
 }
 
-fn credentials() -> Option<Value> {
-    Some(json!({ "email": "ada@example.com", "password": GOOD }))
+fn credentials() -> Value {
+    json!({ "email": "ada@example.com", "password": GOOD })
 }
 
 fn with_other_site(test: impl AsyncFnOnce(&Site, &User<'_>, u16)) {
@@ -67,7 +67,7 @@ fn a_page_on_another_port_logs_in_with_cookies() {
         let (login, me) = (site.url("/api/account/login"), site.url("/api/account/user"));
 
         assert_eq!(fetches(user, &me, "include", None).await, json!(401));
-        assert_eq!(fetches(user, &login, "include", credentials()).await, json!(200));
+        assert_eq!(fetches(user, &login, "include", Some(credentials())).await, json!(200));
 
         assert_eq!(fetches(user, &me, "include", None).await, json!(200));
         assert_eq!(fetches(user, &me, "omit", None).await, json!(401));
@@ -80,9 +80,12 @@ fn a_page_of_another_site_uses_tokens_without_cookies() {
         user.opens(&format!("http://127.0.0.1:{port}/")).await;
         let login = site.url("/api/account/login");
 
-        assert_eq!(fetches(user, &site.url("/api/token"), "omit", credentials()).await, json!(200));
-        assert_eq!(fetches(user, &login, "omit", credentials()).await, json!(403));
-        assert_eq!(fetches(user, &login, "include", credentials()).await, json!("blocked"));
+        assert_eq!(
+            fetches(user, &site.url("/api/token"), "omit", Some(credentials())).await,
+            json!(200)
+        );
+        assert_eq!(fetches(user, &login, "omit", Some(credentials())).await, json!(403));
+        assert_eq!(fetches(user, &login, "include", Some(credentials())).await, json!("blocked"));
         assert_eq!(user.cookie("access").await, None);
     });
 }
@@ -93,7 +96,7 @@ fn a_page_that_is_not_listed_reads_only_public_documents() {
         user.opens(&format!("http://localhost:{}/", other_site())).await;
 
         let token = site.url("/api/token");
-        assert_eq!(fetches(user, &token, "omit", credentials()).await, json!("blocked"));
+        assert_eq!(fetches(user, &token, "omit", Some(credentials())).await, json!("blocked"));
         let keys = site.url("/.well-known/jwks.json");
         assert_eq!(fetches(user, &keys, "omit", None).await, json!(200));
     });
