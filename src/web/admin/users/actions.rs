@@ -1,7 +1,7 @@
 //! Actions on one account, each with a page that explains it.
 //!
 //! A dangerous action needs a recent authentication; the administrator is asked for the password before.
-//! What an action is stands in [`AdminAction`]; here are only its routes.
+//! Holds only the routes; [`AdminAction`] says what an action is.
 
 use askama::Template;
 use rocket::{Route, get, post, routes};
