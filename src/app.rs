@@ -59,7 +59,10 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
             }
         }
     });
-    with_entry_points(with_fixed_settings(figment)).attach(open).attach(worker::Worker::default())
+    with_entry_points(with_fixed_settings(figment))
+        .attach(open)
+        .attach(openapi_documents())
+        .attach(worker::Worker::default())
 }
 
 /// Returns the application over an open context and without a [`Worker`](worker::Worker): the
@@ -68,6 +71,7 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
 pub fn rocket_with(figment: Figment, ctx: Context) -> Rocket<Build> {
     with_entry_points(without_rocket_log(with_shutdown_grace(with_fixed_settings(figment))))
         .manage(ctx)
+        .attach(openapi_documents())
 }
 
 /// Serves the application over an open context, with a worker, until the process is told to stop
@@ -101,13 +105,9 @@ pub async fn open(settings: Settings, clock: Clock) -> Result<Context, OpenError
 }
 
 fn with_entry_points(figment: Figment) -> Rocket<Build> {
-    let generate = |language| {
-        serde_json::to_value(api::document(language)).expect("a description is plain data")
-    };
     let (pages, endpoints) = (web::routes(), api::routes());
     let options = http::options::routes(&[&pages[..], &endpoints[..]].concat());
     rocket::custom(figment)
-        .manage(OpenApiDocuments::generate(generate))
         // Before routing, so that no route sees a refused request.
         .attach(http::OriginGuard)
         .attach(http::SecurityHeaders)
@@ -125,6 +125,18 @@ fn with_entry_points(figment: Figment) -> Rocket<Build> {
         .mount("/", endpoints)
         .mount("/", options)
         .register("/api", api::catchers())
+}
+
+/// Generates the OpenAPI documents, which name the site's address, once the settings are read.
+fn openapi_documents() -> AdHoc {
+    AdHoc::on_ignite("OpenAPI documents", |rocket| async {
+        let Some(ctx) = rocket.state::<Context>() else { return rocket };
+        let documents = OpenApiDocuments::generate(|language| {
+            let document = api::document(language, &ctx.settings);
+            serde_json::to_value(document).expect("a description is plain data")
+        });
+        rocket.manage(documents)
+    })
 }
 
 /// Creates the keys that the settings ask for.

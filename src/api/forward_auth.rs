@@ -11,7 +11,7 @@ use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, routes};
 use url::form_urlencoded;
 
-use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, authenticated, optional};
 use crate::context::Context;
 use crate::http::forward_auth::{ForwardAuth, OriginalRequest};
 use crate::paths;
@@ -22,9 +22,9 @@ pub(crate) fn routes() -> Vec<Route> {
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let (path, about) = (paths::API_FORWARD_AUTH, "openapi.forward_auth");
-    let route = public(HttpMethod::Get, path, Section::Service, about);
+    let route = authenticated(HttpMethod::Get, path, Section::Service, about);
     let route = route.query([optional("redirect", FieldType::Number)]);
-    vec![route.returns_empty(200).returns_empty(303).errors(&[401])]
+    vec![route.returns_empty(200).returns_empty(303)]
 }
 
 /// The characters that are encoded in a header, besides everything beyond ASCII.

@@ -14,8 +14,11 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Get, path, Section::Service, about);
     vec![
-        route(paths::HEALTH_LIVE, "openapi.live").returns_text(200),
-        route(paths::HEALTH_READY, "openapi.ready").returns_text(200).returns_text(503),
+        route(paths::HEALTH_LIVE, "openapi.live").returns_text(200).returns_empty(421),
+        route(paths::HEALTH_READY, "openapi.ready")
+            .returns_text(200)
+            .returns_text(503)
+            .returns_empty(421),
     ]
 }
 

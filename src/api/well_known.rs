@@ -18,9 +18,11 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Get, path, Section::Service, about);
     vec![
-        route(paths::JWKS, "openapi.jwks").returns_object(),
-        route(paths::AUTHORIZATION_SERVER_METADATA, "openapi.metadata").returns_object(),
-        route(paths::API_OPENAPI, "openapi.document").returns_object(),
+        route(paths::JWKS, "openapi.jwks").returns_object().returns_empty(421),
+        route(paths::AUTHORIZATION_SERVER_METADATA, "openapi.metadata")
+            .returns_object()
+            .returns_empty(421),
+        route(paths::API_OPENAPI, "openapi.document").returns_object().errors(&[421]),
     ]
 }
 

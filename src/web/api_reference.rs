@@ -41,7 +41,8 @@ struct OperationEntry {
     method: String,
     path: String,
     about: String,
-    is_closed: bool,
+    /// Which credentials it reads.
+    details: String,
     /// Path and query parameters.
     parameters: Vec<FieldEntry>,
     /// Fields of the body.
@@ -136,7 +137,7 @@ fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operat
         method: method.to_uppercase(),
         path: path.to_owned(),
         about: plain(&operation["summary"]),
-        is_closed: operation.get("security").is_some(),
+        details: plain(&operation["description"]),
         parameters: list(&operation["parameters"]).map(parameter).collect(),
         fields: fields(document, schema_of(&operation["requestBody"])),
         answers: answers.collect(),

@@ -8,7 +8,9 @@ use crate::api::body::Body;
 use crate::api::credentials::MaybeAuthenticated;
 use crate::api::error::Error;
 use crate::api::fields::FieldReader;
-use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
+use crate::api::openapi::{
+    Credentials, Endpoint, FieldType, HttpMethod, Section, optional, public,
+};
 use crate::context::Context;
 use crate::flows;
 use crate::http::cookies;
@@ -24,6 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
         public(HttpMethod::Post, paths::API_LOGOUT, Section::Account, "openapi.account.logout");
+    let route = route.credentials(Credentials::Optional).says("api.logout.done");
     vec![route.body([optional("refresh", FieldType::Text)]).returns::<Detail>(200)]
 }
 

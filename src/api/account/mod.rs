@@ -91,6 +91,7 @@ struct LoginResponse {
     access: String,
     // Always empty, for clients that expect the key: the refresh token is in a cookie that scripts
     // cannot read.
+    #[schema(example = "")]
     refresh: &'static str,
     user: AccountUser,
 }

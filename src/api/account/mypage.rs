@@ -20,7 +20,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Section::Account,
         "openapi.account.mypage",
     );
-    vec![route.returns::<Detail>(200)]
+    vec![route.says("mypage.greeting").returns::<Detail>(200)]
 }
 
 #[get("/api/account/mypage")]

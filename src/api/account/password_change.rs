@@ -34,7 +34,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     );
     let fields = ["old_password", "new_password1", SECOND_FIELD];
     let fields = fields.map(|name| required(name, FieldType::Password));
-    vec![route.body(fields).returns::<Detail>(200).errors(&[429, 503])]
+    vec![route.says("api.password.saved").body(fields).returns::<Detail>(200).errors(&[429, 503])]
 }
 
 #[post("/api/account/password/change", data = "<body>")]

@@ -24,10 +24,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Post, path, Section::Account, about);
     vec![
         route(paths::API_PASSWORD_RESET, "openapi.account.password_reset.request")
+            .says("api.password_reset.sent")
             .body([required("email", FieldType::Email)])
             .returns::<Detail>(200)
             .errors(&[429]),
         route(paths::API_PASSWORD_RESET_CONFIRM, "openapi.account.password_reset.confirm")
+            .says("api.password_reset.done")
             .body([
                 required("token", FieldType::Text),
                 required("new_password1", FieldType::Password),

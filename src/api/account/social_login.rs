@@ -39,7 +39,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         optional("code_verifier", FieldType::Text),
         optional("email", FieldType::Email),
     ];
-    let route = public(HttpMethod::Post, path, Section::Account, about).body(fields);
+    let route = public(HttpMethod::Post, path, Section::Account, about);
+    let route = route.says("api.signup.verification_sent").body(fields);
     vec![route.returns::<LoginResponse>(200).returns::<Detail>(201).errors(&[401, 404, 429, 503])]
 }
 

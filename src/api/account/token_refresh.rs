@@ -12,7 +12,9 @@ use crate::api::credentials::refresh_error;
 use crate::api::error::Error;
 use crate::api::error_detail::ErrorDetail;
 use crate::api::fields::FieldReader;
-use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
+use crate::api::openapi::{
+    Credentials, Endpoint, FieldType, HttpMethod, Section, optional, public,
+};
 use crate::context::Context;
 use crate::http::cookies;
 use crate::http::cookies::TokenCookies;
@@ -33,6 +35,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     );
     vec![
         route
+            .credentials(Credentials::RefreshCookie)
             .body([optional("refresh", FieldType::Text)])
             .returns::<RefreshedAccess>(200)
             .errors(&[401]),

@@ -12,7 +12,7 @@ use utoipa::openapi::schema::Schema;
 use super::fields::FieldSpec;
 use super::section::Section;
 
-type Schemas = Vec<(String, RefOr<Schema>)>;
+pub(super) type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// The body of a response: the name of a schema, an object, plain text, or nothing.
 pub(super) enum ResponseBody {
@@ -22,6 +22,18 @@ pub(super) enum ResponseBody {
     Empty,
 }
 
+/// The credentials that an endpoint reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    None,
+    /// An access token, in the header or in its cookie, is required.
+    Required,
+    /// An access token is read where there is one.
+    Optional,
+    /// The refresh token may be in its cookie instead of the body.
+    RefreshCookie,
+}
+
 /// The description of an endpoint.
 pub(crate) struct Endpoint {
     pub(super) method: HttpMethod,
@@ -29,7 +41,9 @@ pub(crate) struct Endpoint {
     /// The translation key of what it does.
     pub(super) summary: &'static str,
     pub(super) section: Section,
-    pub(super) needs_authentication: bool,
+    pub(super) credentials: Credentials,
+    /// The translation key of the sentence in a successful response.
+    pub(super) sentence: &'static str,
     pub(super) fields: Vec<FieldSpec>,
     pub(super) query: Vec<FieldSpec>,
     pub(super) responses: Vec<(u16, ResponseBody)>,
@@ -44,13 +58,13 @@ pub(crate) fn public(
     summary: &'static str,
 ) -> Endpoint {
     let (fields, query, responses, schemas) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (path, needs_authentication) = (path.into(), false);
     Endpoint {
         method,
-        path,
+        path: path.into(),
         summary,
         section,
-        needs_authentication,
+        credentials: Credentials::None,
+        sentence: "api.ok",
         fields,
         query,
         responses,
@@ -65,11 +79,20 @@ pub(crate) fn authenticated(
     section: Section,
     summary: &'static str,
 ) -> Endpoint {
-    let endpoints = public(method, path, section, summary);
-    Endpoint { needs_authentication: true, ..endpoints }.errors(&[401])
+    public(method, path, section, summary).credentials(Credentials::Required).errors(&[401])
 }
 
 impl Endpoint {
+    /// Replaces the credentials that the endpoint reads.
+    pub(crate) fn credentials(self, credentials: Credentials) -> Self {
+        Self { credentials, ..self }
+    }
+
+    /// Sets the sentence in the example of a successful response.
+    pub(crate) fn says(self, sentence: &'static str) -> Self {
+        Self { sentence, ..self }
+    }
+
     /// Adds the fields of the body. Such a request is refused if it comes from another site.
     pub(crate) fn body(self, fields: impl Into<Vec<FieldSpec>>) -> Self {
         Self { fields: fields.into(), ..self }.errors(&[400, 403, 413, 415])

@@ -8,12 +8,14 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, Ref, RefOr, Required, Response};
 
-use super::endpoint::{Endpoint, ResponseBody};
+use super::endpoint::{Credentials, Endpoint, ResponseBody};
 use super::fields::FieldType;
 use crate::i18n::Language;
 
-/// The name of the security scheme.
+/// The names of the security schemes.
 pub(super) const BEARER: &str = "bearer";
+pub(super) const COOKIE: &str = "cookie";
+pub(super) const REFRESH_COOKIE: &str = "refresh_cookie";
 
 impl Endpoint {
     /// Returns the operation in a language.
@@ -21,6 +23,8 @@ impl Endpoint {
         let mut operation = OperationBuilder::new()
             .tag(self.section.as_str())
             .summary(Some(language.say(self.summary)))
+            .description(Some(self.description(language)))
+            .securities(Some(self.security()))
             .operation_id(Some(self.operation_id()));
         for parameter in self.parameters() {
             operation = operation.parameter(parameter);
@@ -29,13 +33,40 @@ impl Endpoint {
             operation = operation.request_body(Some(self.request_body()));
         }
         for (status, body) in &self.responses {
-            operation = operation.response(status.to_string(), response(*status, body, language));
-        }
-        if self.needs_authentication {
-            let nothing: [&str; 0] = [];
-            operation = operation.security(SecurityRequirement::new(BEARER, nothing));
+            let response = self.response(*status, body, language);
+            operation = operation.response(status.to_string(), response);
         }
         operation.build()
+    }
+
+    /// Says which credentials are read and which limits hold; the summary says what happens.
+    fn description(&self, language: Language) -> String {
+        let credentials = match self.credentials {
+            Credentials::None => "openapi.credentials.none",
+            Credentials::Required => "openapi.credentials.required",
+            Credentials::Optional => "openapi.credentials.optional",
+            Credentials::RefreshCookie => "openapi.credentials.refresh_cookie",
+        };
+        let mut sentences = vec![language.say(credentials)];
+        if self.responses.iter().any(|(status, _)| *status == 429) {
+            sentences.push(language.say("openapi.attempts_are_limited"));
+        }
+        sentences.join(" ")
+    }
+
+    /// Returns the alternatives, of which one is enough; an empty one is a request without credentials.
+    fn security(&self) -> Vec<SecurityRequirement> {
+        let scheme = |name: &str| SecurityRequirement::new(name, [""; 0]);
+        match self.credentials {
+            Credentials::None => Vec::new(),
+            Credentials::Required => vec![scheme(BEARER), scheme(COOKIE)],
+            Credentials::Optional => {
+                vec![scheme(BEARER), scheme(COOKIE), SecurityRequirement::default()]
+            }
+            Credentials::RefreshCookie => {
+                vec![scheme(REFRESH_COOKIE), SecurityRequirement::default()]
+            }
+        }
     }
 
     /// Returns the operation id: the translation key without its first part. Clients are generated from
@@ -82,27 +113,34 @@ impl Endpoint {
                 object = object.required(field.name);
             }
         }
-        let content = Content::new(Some(Schema::from(object.build())));
+        let mut content = Content::new(Some(Schema::from(object.build())));
+        content.example = Some(self.request_example());
         let is_required = self.fields.iter().any(|field| field.is_required);
         RequestBodyBuilder::new()
             .content("application/json", content)
             .required(Some(if is_required { Required::True } else { Required::False }))
             .build()
     }
-}
 
-fn response(status: u16, body: &ResponseBody, language: Language) -> Response {
-    let mut response = Response::new(language.say(status_description(status)));
-    let (kind, schema) = match body {
-        ResponseBody::Json(name) => ("application/json", RefOr::Ref(Ref::from_schema_name(name))),
-        ResponseBody::Object => {
-            ("application/json", RefOr::T(Object::with_type(Type::Object).into()))
+    fn response(&self, status: u16, body: &ResponseBody, language: Language) -> Response {
+        let mut response = Response::new(language.say(status_description(status)));
+        let (kind, schema) = match body {
+            ResponseBody::Json(name) => {
+                ("application/json", RefOr::Ref(Ref::from_schema_name(name)))
+            }
+            ResponseBody::Object => {
+                ("application/json", RefOr::T(Object::with_type(Type::Object).into()))
+            }
+            ResponseBody::Text => ("text/plain; charset=utf-8", RefOr::T(FieldType::Text.schema())),
+            ResponseBody::Empty => return response,
+        };
+        let mut content = Content::new(Some(schema));
+        if let ResponseBody::Json(name) = body {
+            content.example = self.response_example(status, name, language);
         }
-        ResponseBody::Text => ("text/plain; charset=utf-8", RefOr::T(FieldType::Text.schema())),
-        ResponseBody::Empty => return response,
-    };
-    response.content.insert(kind.to_owned(), RefOr::T(Content::new(Some(schema))));
-    response
+        response.content.insert(kind.to_owned(), RefOr::T(content));
+        response
+    }
 }
 
 /// Returns the translation key for a status.
@@ -117,6 +155,7 @@ fn status_description(status: u16) -> &'static str {
         404 => "openapi.response.not_found",
         413 => "openapi.response.too_large",
         415 => "openapi.response.unsupported_media_type",
+        421 => "openapi.response.misdirected_request",
         429 => "openapi.response.throttled",
         503 => "openapi.response.unavailable",
         _ => "openapi.response.done",

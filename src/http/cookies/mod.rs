@@ -39,6 +39,11 @@ pub(crate) const OAUTH_STATE_LIFETIME: Duration = Duration::minutes(10);
 /// How long a social sign-up waits for an e-mail address.
 pub(crate) const SOCIAL_SIGNUP_LIFETIME: Duration = Duration::minutes(30);
 
+/// Returns the names of the cookies with the access and the refresh token.
+pub(crate) fn token_names(is_https: bool) -> [&'static str; 2] {
+    [CookieName::Access, CookieName::Refresh].map(|cookie| cookie.on_site(is_https))
+}
+
 /// Returns the access token of the cookie.
 pub(crate) fn access<'r>(request: &'r Request<'_>, ctx: &Context) -> Option<&'r str> {
     ours(request, ctx, CookieName::Access, sessions::is_access_token)

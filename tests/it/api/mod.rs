@@ -4,6 +4,7 @@ mod account;
 mod compatibility;
 mod forward_auth;
 mod openapi;
+mod openapi_examples;
 mod requests;
 mod resource_servers;
 mod token_claims;

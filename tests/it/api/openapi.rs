@@ -10,17 +10,17 @@ use crate::social::social_login::with_issuer_of;
 use crate::support::{ApiClient, ApiReply, App, GOOD, NEW, TestEnv, on_both};
 
 /// The document, in which objects have the members that are named and no more.
-struct Reference(Value);
+pub(super) struct Reference(pub(super) Value);
 
 impl Reference {
-    async fn of(app: &App) -> Self {
+    pub(super) async fn of(app: &App) -> Self {
         let mut document = app.api_client().get("/api/openapi.json").await.json;
         close(&mut document["components"]["schemas"]);
         Self(document)
     }
 
     /// Every method and path with its description.
-    fn operations(&self) -> impl Iterator<Item = (String, String, &Value)> {
+    pub(super) fn operations(&self) -> impl Iterator<Item = (String, String, &Value)> {
         let paths = self.0["paths"].as_object().expect("paths");
         paths.iter().flat_map(|(path, item)| {
             let methods = item.as_object().expect("methods");
@@ -65,19 +65,19 @@ fn names(object: &Value) -> BTreeSet<String> {
     object.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
-fn method_of(name: &str) -> Method {
+pub(super) fn method_of(name: &str) -> Method {
     name.parse().expect("a method")
 }
 
 /// The token of the last e-mail to Ada with a link that begins like this.
-async fn token_of(app: &App, link: &str) -> String {
+pub(super) async fn token_of(app: &App, link: &str) -> String {
     let emails = app.emails_to("ada@example.com").await;
     let link = emails.iter().rev().find_map(|email| email.find_link(link)).expect("an e-mail");
     link.rsplit('/').next().expect("a token").to_owned()
 }
 
 /// A superuser.
-async fn root(app: &App) -> ApiClient<'_> {
+pub(super) async fn root(app: &App) -> ApiClient<'_> {
     ApiClient::new(app.superuser("root").await)
 }
 
@@ -107,11 +107,15 @@ async fn every_route_is_described_and_nothing_else(env: TestEnv) {
     let described: BTreeSet<_> =
         reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
     let ours = ["/api/", "/health/", "/.well-known/"];
-    // The page's own form, and where forward auth sends refused requests.
-    let others = |path: &str| path == "/api/ask" || path.contains("/~");
+    // The page's own form, a page for password managers, and where forward auth sends refused requests.
+    let others = |path: &str| {
+        ["/api/ask", "/.well-known/change-password"].contains(&path) || path.contains("/~")
+    };
     let routes = app.client.rocket().routes().filter(|route| {
         let path = route.uri.path();
-        ours.iter().any(|start| path.starts_with(start)) && !others(path)
+        // OPTIONS is answered for every path in the same way.
+        let is_options = route.method == Method::Options;
+        ours.iter().any(|start| path.starts_with(start)) && !others(path) && !is_options
     });
     let routes: BTreeSet<_> = routes
         .map(|route| {
@@ -269,7 +273,8 @@ async fn every_response_matches_its_schema(env: TestEnv) {
         hold(Method::Get, path, 200, &ApiReply { page, json: Value::Null });
     }
     hold(post, "/api/account/logout", 200, &ada.post("/api/account/logout", json!({})).await);
-    for path in ["/.well-known/jwks.json", "/api/openapi.json"] {
+    let metadata = "/.well-known/oauth-authorization-server";
+    for path in ["/.well-known/jwks.json", metadata, "/api/openapi.json"] {
         hold(Method::Get, path, 200, &app.api_client().get(path).await);
     }
     let described: BTreeSet<_> =
