@@ -5,6 +5,7 @@ mod compatibility;
 mod forward_auth;
 mod openapi;
 mod openapi_examples;
+mod openapi_tools;
 mod requests;
 mod resource_servers;
 mod token_claims;

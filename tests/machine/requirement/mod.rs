@@ -30,6 +30,8 @@ pub(crate) enum Requirement {
     Caddy,
     OpenIdProvider,
     TokenVerifiers,
+    OpenapiTools,
+    PythonClient,
     ApiClients,
     CCompiler,
     Terminal,
@@ -38,7 +40,7 @@ pub(crate) enum Requirement {
 }
 
 impl Requirement {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Postgres,
         Self::PostgresBackup,
         Self::PgBouncer,
@@ -50,6 +52,8 @@ impl Requirement {
         Self::Caddy,
         Self::OpenIdProvider,
         Self::TokenVerifiers,
+        Self::OpenapiTools,
+        Self::PythonClient,
         Self::ApiClients,
         Self::CCompiler,
         Self::Terminal,
@@ -71,6 +75,8 @@ impl Requirement {
             Self::Caddy => "CADDY",
             Self::OpenIdProvider => "OPENID_PROVIDER",
             Self::TokenVerifiers => "TOKEN_VERIFIERS",
+            Self::OpenapiTools => "OPENAPI_TOOLS",
+            Self::PythonClient => "PYTHON_CLIENT",
             Self::ApiClients => "API_CLIENTS",
             Self::CCompiler => "C_COMPILER",
             Self::Terminal => "TERMINAL",
@@ -93,6 +99,10 @@ impl Requirement {
             Self::Caddy => "examples/forward-auth.Caddyfile",
             Self::OpenIdProvider => "log-in with a real OpenID provider",
             Self::TokenVerifiers => "PyJWT and Django on our tokens",
+            Self::OpenapiTools => {
+                "the linters and generated TypeScript clients of our OpenAPI document"
+            }
+            Self::PythonClient => "a generated Python client of our OpenAPI document",
             Self::ApiClients => "the commands of docs/API.md and docs/OPERATIONS.md",
             Self::CCompiler => "a disk that fails",
             Self::Terminal => "the password prompts of a terminal",
@@ -133,6 +143,17 @@ impl Requirement {
             ),
             Self::TokenVerifiers => (
                 python().is_some(),
+                "no Python with the packages of tests/python/requirements.txt is here",
+            ),
+            Self::OpenapiTools => (
+                runs("node", &["--version"])
+                    && ["@redocly/cli", "@stoplight/spectral-cli", "@hey-api/openapi-ts", "orval"]
+                        .iter()
+                        .all(|package| node_packages().join(package).is_dir()),
+                "Node.js is not here, or `npm ci --prefix tests/node` was not run",
+            ),
+            Self::PythonClient => (
+                python_with("openapi_python_client").is_some(),
                 "no Python with the packages of tests/python/requirements.txt is here",
             ),
             Self::ApiClients => (
@@ -209,8 +230,8 @@ pub(crate) fn html_checker() -> PathBuf {
     in_this_project("tests/browser/node_modules/vnu-jar/build/dist/vnu.jar")
 }
 
-/// The packages of the OpenID provider.
-fn node_packages() -> PathBuf {
+/// The packages of `tests/node`.
+pub(crate) fn node_packages() -> PathBuf {
     in_this_project("tests/node/node_modules")
 }
 
@@ -228,13 +249,18 @@ pub(crate) fn pgbouncer() -> Option<PathBuf> {
 
 /// A Python that has what `tests/python/requirements.txt` names.
 pub(crate) fn python() -> Option<PathBuf> {
+    python_with("cryptography, django, jwt, rest_framework_simplejwt")
+}
+
+/// A Python that has these modules.
+pub(crate) fn python_with(modules: &str) -> Option<PathBuf> {
     let named = environment("DAEMUN_PYTHON").map(PathBuf::from);
     let ours = in_this_project("target/python/bin/python");
-    let imports = "import cryptography, django, jwt, rest_framework_simplejwt";
+    let imports = format!("import {modules}");
     named
         .into_iter()
         .chain([ours, "python3".into()])
-        .find(|python| runs(&python.to_string_lossy(), &["-c", imports]))
+        .find(|python| runs(&python.to_string_lossy(), &["-c", &imports]))
 }
 
 fn is_util_linux() -> bool {
