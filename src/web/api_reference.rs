@@ -1,5 +1,6 @@
-//! The page with the API reference. It renders the OpenAPI document that programs read, and offers
-//! a form for each request that changes nothing.
+//! The page with the API reference. It renders the OpenAPI document that programs read, with a command
+//! and a form for each request. The forms of those that change something need a script, because a plain form
+//! cannot send a token.
 //!
 //! Reads the document only: it does not look at the API's code, so anything the document leaves out
 //! is missing here.
@@ -9,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rocket::http::Status;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, routes};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::Error;
 use super::page::{Compressed, Page, PageContext};
@@ -47,6 +48,10 @@ struct OperationEntry {
     parameters: Vec<FieldEntry>,
     /// Fields of the body.
     fields: Vec<FieldEntry>,
+    /// An example of the body.
+    body: Option<String>,
+    /// A command that sends that example.
+    command: Option<String>,
     answers: Vec<ResponseEntry>,
 }
 
@@ -60,6 +65,11 @@ impl OperationEntry {
     fn has_gap(&self) -> bool {
         self.path.contains('{')
     }
+
+    /// Returns the parameters in the path.
+    fn gaps(&self) -> impl Iterator<Item = &FieldEntry> {
+        self.parameters.iter().filter(|field| self.path.contains(&format!("{{{}}}", field.name)))
+    }
 }
 
 struct FieldEntry {
@@ -72,6 +82,8 @@ struct ResponseEntry {
     status: String,
     about: String,
     fields: Vec<FieldEntry>,
+    /// An example of a successful response.
+    example: Option<String>,
 }
 
 #[get("/api")]
@@ -131,10 +143,15 @@ fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operat
         } else {
             Vec::new()
         },
+        example: example_of(response).filter(|_| status.starts_with('2')).map(Value::to_string),
     });
+    let method = method.to_uppercase();
+    let body = example_of(&operation["requestBody"]);
     OperationEntry {
         id: text(&operation["operationId"]),
-        method: method.to_uppercase(),
+        body: body.map(|body| format!("{body:#}")),
+        command: body.map(|body| command(document, (&method, path), operation, body)),
+        method,
         path: path.to_owned(),
         about: plain(&operation["summary"]),
         details: plain(&operation["description"]),
@@ -142,6 +159,28 @@ fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operat
         fields: fields(document, schema_of(&operation["requestBody"])),
         answers: answers.collect(),
     }
+}
+
+/// Returns a command for a shell that sends an example.
+fn command(
+    document: &Value,
+    (method, path): (&str, &str),
+    operation: &Value,
+    body: &Value,
+) -> String {
+    let site = text(&document["servers"][0]["url"]);
+    // The token is named first where one is required, and an alternative without any comes last.
+    let alternatives: Vec<_> = list(&operation["security"]).collect();
+    let needs_token = alternatives.last().is_some_and(|last| last != &&Value::Object(Map::new()));
+    let token = if needs_token { " -H 'Authorization: Bearer TOKEN'" } else { "" };
+    let body = body.to_string().replace('\'', r"'\''");
+    format!(
+        "curl -X {method}{token} -H 'Content-Type: application/json' -d '{body}' '{site}{path}'"
+    )
+}
+
+fn example_of(holder: &Value) -> Option<&Value> {
+    holder["content"]["application/json"].get("example")
 }
 
 fn schema_of(holder: &Value) -> &Value {

@@ -20,10 +20,15 @@ pub(crate) fn routes() -> Vec<Route> {
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
     [
         Asset::new("app.css", ContentType::CSS, include_bytes!("../../static/app.css")),
         Asset::new("app.js", ContentType::JavaScript, include_bytes!("../../static/app.js")),
+        Asset::new(
+            "reference.js",
+            ContentType::JavaScript,
+            include_bytes!("../../static/reference.js"),
+        ),
         Asset::new("mark.svg", ContentType::SVG, include_bytes!("../../static/mark.svg")),
     ]
 });

@@ -6,6 +6,7 @@ mod support;
 mod accessibility;
 mod account;
 mod admin;
+mod api_reference;
 mod cors;
 mod keyboard;
 mod password_reset;

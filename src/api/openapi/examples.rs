@@ -1,6 +1,8 @@
 //! Examples of bodies and responses. One table gives each field its value, so that all of them speak of the
 //! same user; a test holds them against their schemas and sends the requests.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::endpoint::{Credentials, Endpoint, Schemas};
@@ -114,7 +116,7 @@ impl Endpoint {
 fn say(key: &'static str, language: Language) -> String {
     Sentence::with(key, "email", EMAIL)
         .and("type", "text/plain")
-        .and("wait", language.wait(std::time::Duration::from_secs(60)))
+        .and("wait", language.wait(Duration::from_mins(1)))
         .in_language(language)
 }
 

@@ -309,7 +309,15 @@ async fn the_page_shows_every_route_and_tries_harmless_ones(env: TestEnv) {
         reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
     assert_eq!(shown, described);
     let harmless = described.iter().filter(|it| it.starts_with("GET ")).count();
-    assert_eq!(page.texts("form.try").len(), harmless);
+    assert_eq!(page.texts("form.try:not([data-method])").len(), harmless);
+    assert_eq!(page.texts("form.try[data-method][hidden]").len(), described.len() - harmless);
+    assert_eq!(
+        page.texts(".reference nav li li a").into_iter().collect::<BTreeSet<_>>(),
+        described
+    );
+    let bodies = reference.operations().filter(|(_, _, it)| it.get("requestBody").is_some());
+    let commands = page.texts(".route code").into_iter().filter(|code| code.starts_with("curl "));
+    assert_eq!(commands.count(), bodies.count());
     let asked = root.get("/api/ask?path=/api/users/%7Bid%7D&id=1").await;
     assert_eq!(asked.location(), Some("/api/users/1"));
     for nowhere in [
