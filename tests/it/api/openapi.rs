@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::social::social_login::with_issuer_of;
 use crate::support::{ApiClient, ApiReply, App, GOOD, NEW, TestEnv, on_both};
 
+/// The path of the issuer's metadata.
+const METADATA: &str = "/.well-known/oauth-authorization-server";
+
 /// The document, in which objects have the members that are named and no more.
 pub(super) struct Reference(pub(super) Value);
 
@@ -273,8 +276,7 @@ async fn every_response_matches_its_schema(env: TestEnv) {
         hold(Method::Get, path, 200, &ApiReply { page, json: Value::Null });
     }
     hold(post, "/api/account/logout", 200, &ada.post("/api/account/logout", json!({})).await);
-    let metadata = "/.well-known/oauth-authorization-server";
-    for path in ["/.well-known/jwks.json", metadata, "/api/openapi.json"] {
+    for path in ["/.well-known/jwks.json", METADATA, "/api/openapi.json"] {
         hold(Method::Get, path, 200, &app.api_client().get(path).await);
     }
     let described: BTreeSet<_> =
