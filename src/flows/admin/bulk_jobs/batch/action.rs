@@ -15,7 +15,8 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::types::UserId;
 
-/// How often a batch goes on when no account matches, ten thousand accounts at a time.
+/// How often a batch goes on when no account matches, ten thousand accounts at a time: a batch
+/// holds the write lock, so its length is bounded.
 const MAX_ROUNDS: usize = 20;
 
 /// Does the action to the next accounts.
@@ -65,6 +66,7 @@ async fn run_action(
     let facts = json!({ "bulk": job.id });
     let done = admin::perform(part, actor, id, request, facts, now).await?;
     if let Some(done) = &done
+        // Only a job that can be undone needs the state of its accounts before.
         && job.kind.is_some_and(|kind| kind.undo_permission().is_some())
     {
         bulk_queue::save_snapshot(part, job.id, &done.before).await?;
