@@ -138,9 +138,9 @@ async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Context>) -> R
     Page::render(&GroupsPage { page, groups, has_more, may_add })
 }
 
-/// Asks for reauthentication before the form, because the way there would lose what was typed.
 #[get("/admin/groups/new")]
 async fn new(reader: ChangesUsers, request: RequestContext<'_>) -> Result<Page, Error> {
+    // Before the form, because the way there would lose what was typed.
     request.require_reauthentication(&reader.0)?;
     let subject = GroupSubject { group: None, reader: reader.0 };
     GroupForm::render(FormView::empty(""), &subject, &request).await

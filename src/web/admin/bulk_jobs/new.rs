@@ -186,6 +186,7 @@ async fn create(
     if !form.errors.is_empty() {
         return form.rerender_on(&subject, &request).await;
     }
+    // Other accounts match by now than the administrator saw.
     if *form.count != *count {
         let rejection = Rejection::on_form("admin.bulk.count_changed");
         return form.reject_on(&subject, rejection, &request).await;

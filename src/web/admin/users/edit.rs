@@ -91,7 +91,7 @@ struct UserEventRow {
 
 struct EventActor {
     id: UserId,
-    /// Its number where the account is gone.
+    /// Its number where the account no longer exists.
     email: String,
 }
 
