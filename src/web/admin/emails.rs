@@ -76,6 +76,7 @@ async fn index(
         _ => ("", None),
     };
     let before = before.filter(|before| *before > 0);
+    // One more than is shown, to know whether there are more.
     let mut emails = outbox::list(&ctx.db, status, before, PAGE_SIZE as u64 + 1).await?;
     let has_older = emails.len() > PAGE_SIZE;
     emails.truncate(PAGE_SIZE);

@@ -130,6 +130,7 @@ struct DeletePage<'a> {
 
 #[get("/admin/groups")]
 async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
+    // One more than is shown, to know whether there are more.
     let mut groups = groups::list(&ctx.db, MAX_LISTED as u64 + 1).await?;
     let has_more = groups.len() > MAX_LISTED;
     groups.truncate(MAX_LISTED);

@@ -90,6 +90,7 @@ async fn new(request: RequestContext<'_>) -> Result<Page, Error> {
     if flows::admin::setup::is_link_valid(ctx, &token).await? {
         return SetupForm::render(FormView::empty(""), &(), &request).await;
     }
+    // Such a browser probably stores no cookies, and the link may be valid.
     if !cookies::has_any_of_ours(jar, ctx) {
         return message_page::no_cookies(&request.page);
     }

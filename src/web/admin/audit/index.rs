@@ -132,6 +132,7 @@ async fn index(
 ) -> Result<Page, Error> {
     let before = before.and_then(AuditCursor::parse);
     let (search, errors) = parse_query(ctx, &query).await?;
+    // One more than is shown, to know whether there are more.
     let mut events = if errors.is_empty() {
         audit::search(&ctx.db, &search, before, PAGE_SIZE as u64 + 1).await?
     } else {

@@ -195,6 +195,7 @@ async fn create(
     match flows::admin::bulk_jobs::enqueue(ctx, actor, request, selection).await {
         Ok(id) => Ok(Response::redirect_to(paths::admin_bulk_job(id))),
         Err(AdminError::Database(error)) => Err(error.into()),
+        // The permission was taken away since the guard checked it.
         Err(_) => Err(Status::Forbidden.into()),
     }
 }

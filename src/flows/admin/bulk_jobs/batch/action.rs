@@ -31,6 +31,7 @@ pub(super) async fn run_action_batch(
     let (mut batch, now) = (BatchResult::from(job.cursor), ctx.clock.now());
     let (ids, cursor, is_over) = next_targets(ctx, targets, UserId(job.cursor)).await?;
     for id in ids {
+        // A savepoint: an account that the database refuses does not undo the others.
         let part = transaction.begin_nested().await?;
         match run_action(&part, actor, job, id, request, now).await {
             Ok(Some(done)) => {
