@@ -70,13 +70,13 @@ fn browser<'a>(parsed: &WootheeResult<'a>) -> Option<&'a str> {
     }
 }
 
-/// Returns the family of the system: browsers have stopped telling versions, and say `Windows NT
-/// 10.0` and `Android 10` on whatever came after.
+/// Returns the family of the system.
 fn system<'a>(parsed: &WootheeResult<'a>) -> Option<&'a str> {
     match parsed.os {
         "" | VALUE_UNKNOWN => None,
         "Mac OSX" | "Mac OS Classic" => Some("macOS"),
         "Windows Phone OS" => Some("Windows Phone"),
+        // Without the version, which browsers froze: `Windows NT 10.0` also on what came after it.
         name if name.starts_with("Windows") => Some("Windows"),
         "ChromeOS" => Some("Chrome OS"),
         name => Some(name),

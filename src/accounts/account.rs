@@ -50,7 +50,8 @@ impl Account {
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct NewAccount {
     pub email: Email,
-    /// The hash of the password; `None` when the user will choose one by link, or logs in otherwise.
+    /// The hash of the password; `None` when the user will choose one by link, or logs in
+    /// otherwise.
     pub password_hash: Option<PasswordHash>,
     /// What the user says about themselves.
     pub profile: Profile,
@@ -86,7 +87,8 @@ impl NewAccount {
 /// What staff write of an account, all at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountUpdate {
-    /// The address as typed; [`change_email`](super::change_email) moves an account to another one first.
+    /// The address as typed; [`change_email`](super::change_email) moves an account to another one
+    /// first.
     pub email: Email,
     /// What the user says about themselves.
     pub profile: Profile,
@@ -113,8 +115,8 @@ impl AccountUpdate {
     }
 }
 
-/// A hash that a password matched, and the hash to store from now on: the same, or a stronger one when the
-/// cost was raised.
+/// A hash that a password matched, and the hash to store from now on: the same, or a stronger one
+/// when the cost was raised.
 #[derive(Debug, Clone)]
 pub struct VerifiedHash {
     /// The hash that was compared.

@@ -47,12 +47,13 @@ const EXISTING_OWNER_EMAILS: Limit = Limit {
 /// [`ThrottleError::TooSoon`] when the last one is too recent, or there were enough today.
 pub async fn count_verification_email(ctx: &Context, user: UserId) -> Result<(), ThrottleError> {
     let subject = user.to_string();
-    // One statement counts both or neither, so a user who is too early loses none of the day's five.
+    // One statement counts both or neither, so a user who is too early loses none of the day's
+    // five.
     let attempts = [BY_DAY.on(&subject), BY_MINUTE.on(&subject)];
     throttle::check_rate_limit(&ctx.db, &attempts, ctx.clock.now()).await
 }
 
-/// Sends an e-mail by which the owner of the address can verify it, or report that another person
+/// Sends an e-mail by which the owner of the address can verify it, or report that someone else
 /// signed up with it. The account is locked, or was created in this transaction.
 pub async fn send_verification_email(
     ctx: &Context,
@@ -79,7 +80,8 @@ pub async fn notify_existing_owner(
     let attempts = [EXISTING_OWNER_EMAILS.on(&ctx.keys.pseudonym(email.canonical()))];
     match throttle::check_rate_limit(&ctx.db, &attempts, now).await {
         Ok(()) => {}
-        // The same answer as for a sent e-mail: the visitor must not learn that the address is taken.
+        // The same answer as for a sent e-mail: the visitor must not learn that the address is
+        // taken.
         Err(ThrottleError::TooSoon(_)) => return Ok(()),
         Err(ThrottleError::Database(error)) => return Err(error),
     }

@@ -40,8 +40,8 @@ use crate::links;
 use crate::links::Purpose;
 use crate::types::{Email, Password, UserId};
 
-/// Creates an account. Returns `None` when the address has an account, or when a former owner can still
-/// take it back; do not commit the transaction then.
+/// Creates an account. Returns `None` when the address has an account, or when a former owner can
+/// still take it back; do not commit the transaction then.
 pub async fn create(
     transaction: &Transaction,
     account: NewAccount,
@@ -49,18 +49,18 @@ pub async fn create(
 ) -> Result<Option<UserId>, DbError> {
     let email = account.email.clone();
     let id = store::insert(transaction, account, now).await?;
-    // After the insert, which waits for a transaction that is moving an account away from the address:
-    // asked before, the reservation that it makes would not be seen.
+    // After the insert, which waits for a transaction that is moving an account away from the
+    // address: asked before, the reservation that it makes would not be seen.
     if id.is_some() && links::is_reserved(transaction, &email, None, now).await? {
         return Ok(None);
     }
     Ok(id)
 }
 
-/// Records a log-in and cancels a pending deletion, if the account is active, its address is verified
-/// where that is required, and the verified hash, if there is one, is still stored. Returns `false`
-/// otherwise. The row stays locked until the transaction ends, so the account cannot be deactivated
-/// before the session is created.
+/// Records a log-in and cancels a pending deletion, if the account is active, its address is
+/// verified where that is required, and the verified hash, if there is one, is still stored.
+/// Returns `false` otherwise. The row stays locked until the transaction ends, so the account
+/// cannot be deactivated before the session is created.
 pub async fn record_login(
     transaction: &Transaction,
     id: UserId,
@@ -71,15 +71,17 @@ pub async fn record_login(
     if store::update_last_login(transaction, id, verified, must_be_verified, now).await? {
         return Ok(true);
     }
-    // Only now, because hardly any log-in ends a suspension: the usual one takes a single statement.
+    // Only now, because hardly any log-in ends a suspension: the usual one takes a single
+    // statement.
     Ok(end_suspension(transaction, id, now).await?
         && store::update_last_login(transaction, id, verified, must_be_verified, now).await?)
 }
 
-/// Purposes of links that were sent earlier and would let another person in after a change.
+/// Purposes of links that were sent earlier and would let an attacker in after a change.
 const OUTSTANDING: [Purpose; 2] = [Purpose::ResetPassword, Purpose::ChangeEmail];
 
-/// Replaces or removes the password of a locked account, and revokes the links that could undo that.
+/// Replaces or removes the password of a locked account, and revokes the links that could undo
+/// that.
 pub async fn set_password(
     transaction: &Transaction,
     id: UserId,
@@ -143,8 +145,8 @@ pub async fn check_password_strength(
     let (password, min_length) = (password.clone(), ctx.settings.password_min_length);
     let host = ctx.settings.public_url.host();
     let site = site_words(host, ctx.settings.mail_from.name.as_deref());
-    // A thread of its own, because it takes milliseconds: too long for an async thread, and log-ins must
-    // not wait for it on a hashing thread.
+    // A thread of its own, because it takes milliseconds: too long for an async thread, and log-ins
+    // must not wait for it on a hashing thread.
     let queue = &ctx.strength_queue;
     queue.run(move |()| find_weaknesses(&password, &attributes, &site, min_length)).await
 }

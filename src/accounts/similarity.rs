@@ -17,15 +17,15 @@ pub(super) fn is_similar(password: &str, value: &str) -> bool {
         .any(|word| !is_much_longer(password, word) && is_alike(password, word))
 }
 
-/// Returns whether a password is ten times as long as a word, so that it cannot be made of it (Django's own
-/// shortcut).
+/// Returns whether a password is ten times as long as a word, so that it cannot be made of it
+/// (Django's own shortcut).
 fn is_much_longer(password: &str, word: &str) -> bool {
     let (password, word) = (password.chars().count(), word.chars().count());
     password >= 10 * word && 200 * word < MAX_SIMILARITY * password
 }
 
-/// Returns whether Python's `SequenceMatcher.quick_ratio` (twice the characters that both have, over all
-/// characters) is at least [`MAX_SIMILARITY`].
+/// Returns whether Python's `SequenceMatcher.quick_ratio` (twice the characters that both have,
+/// over all characters) is at least [`MAX_SIMILARITY`].
 fn is_alike(a: &str, b: &str) -> bool {
     // Sorted, so that the work grows with the sum of the lengths and not with their product.
     let sorted = |text: &str| {

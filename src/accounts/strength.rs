@@ -1,10 +1,10 @@
 //! Estimates how many guesses a password withstands, at a bounded price.
 //!
 //! zxcvbn tries each substring of a password in each of its lists, once for each reading of leet
-//! characters ("4" for a, "$" for s): the price grows with the square of the length and multiplies with
-//! each kind of such character, up to half a second for 100 of them. So a password is estimated window
-//! by window, each as long as its price allows, until one is strong or the budget is used
-//! (docs/decisions/0019).
+//! characters ("4" for a, "$" for s): the price grows with the square of the length and multiplies
+//! with each kind of such character, up to half a second for 100 of them. So a password is
+//! estimated window by window, each as long as its price allows, until one is strong or the budget
+//! is used (docs/decisions/0019).
 
 use zxcvbn::feedback::{Feedback, Warning};
 
@@ -13,19 +13,21 @@ use super::word_lists;
 /// zxcvbn's score 3, "safely unguessable": moderate protection of a stolen hash.
 const MIN_GUESSES: u64 = 100_000_005;
 
-/// How much more a window has to withstand for each of its ends where it was cut out of the password. A
-/// cut makes two parts of one ("qrstuvwxyz" of an alphabet), and zxcvbn counts each part 10^4 times.
+/// How much more a window has to withstand for each of its ends where it was cut out of the
+/// password. A cut makes two parts of one ("qrstuvwxyz" of an alphabet), and zxcvbn counts each
+/// part 10^4 times.
 const CUT_FACTOR: u64 = 10_000;
 
-/// The longest window, in characters: six to eight words of a passphrase, which is twice what is enough.
+/// The longest window, in characters: six to eight words of a passphrase, which is twice what is
+/// enough.
 const WINDOW: usize = 32;
 
 /// The shortest step from one window to the next.
 const STEP: usize = 8;
 
 /// What a password may cost in all, in units of [`cost`]: about 8 ms on the machine of
-/// docs/PERFORMANCE.md. Thirteen different leet characters cost no more, and are strong whatever they
-/// are; fourteen windows without any fit in as well.
+/// docs/PERFORMANCE.md. Thirteen different leet characters cost no more, and are strong whatever
+/// they are; fourteen windows without any fit in as well.
 const BUDGET: usize = 60_000;
 
 /// How many of the user's own words zxcvbn gets, and how long each may be: it copies them for each
@@ -80,8 +82,8 @@ pub(super) fn estimate(password: &str, inputs: &[&str]) -> Estimate {
         }
         let is_last = start + length == chars.len();
         let cuts = u32::from(start > 0) + u32::from(!is_last);
-        // One strong window is enough: a password is at least as strong as any part of it. Weak windows
-        // are never added up.
+        // One strong window is enough: a password is at least as strong as any part of it. Weak
+        // windows are never added up.
         estimate.is_strong = entropy.guesses() >= MIN_GUESSES * CUT_FACTOR.pow(cuts);
         if estimate.is_strong || is_last {
             break;
@@ -94,7 +96,8 @@ pub(super) fn estimate(password: &str, inputs: &[&str]) -> Estimate {
 
 /// Estimates a window with the user's own words and the Korean words in it.
 fn estimate_window(text: &str, inputs: &[&str]) -> zxcvbn::Entropy {
-    // Only the Korean words that are in it: the whole list would cost a millisecond for each reading.
+    // Only the Korean words that are in it: the whole list would cost a millisecond for each
+    // reading.
     let readings = readings(text);
     let mut words: Vec<&str> = inputs.to_vec();
     for word in readings.iter().flat_map(|reading| word_lists::korean_words_in(reading)) {
@@ -105,8 +108,8 @@ fn estimate_window(text: &str, inputs: &[&str]) -> zxcvbn::Entropy {
     zxcvbn::zxcvbn(text, &words)
 }
 
-/// Returns a text in lower case, backwards, and with its leet characters read as letters in the two ways
-/// that differ most.
+/// Returns a text in lower case, backwards, and with its leet characters read as letters in the two
+/// ways that differ most.
 fn readings(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     let mut readings = vec![lower.chars().rev().collect::<String>()];
@@ -131,8 +134,8 @@ fn window(chars: &[char]) -> usize {
     (STEP..=longest).rev().find(|n| cost(&chars[..*n]) <= BUDGET).unwrap_or(longest.min(STEP))
 }
 
-/// Returns a measure of zxcvbn's work on a text: the pairs of its characters, for each reading and for
-/// the work that needs none.
+/// Returns a measure of zxcvbn's work on a text: the pairs of its characters, for each reading and
+/// for the work that needs none.
 fn cost(chars: &[char]) -> usize {
     let count = |signs: &str| signs.chars().filter(|sign| chars.contains(sign)).count();
     let readings: usize = LEET.iter().map(|(_, signs)| count(signs).max(1)).product();
@@ -159,8 +162,8 @@ mod tests {
         estimate(password, &[]).is_strong
     }
 
-    /// Passwords that cost much: leet signs of every kind in several orders, dates, repetitions, words,
-    /// scripts whose lower case is longer.
+    /// Passwords that cost much: leet signs of every kind in several orders, dates, repetitions,
+    /// words, scripts whose lower case is longer.
     fn expensive_passwords() -> Vec<String> {
         let all: String = LEET.iter().map(|(_, signs)| *signs).collect();
         let fill = |text: &str| text.chars().cycle().take(128).collect::<String>();
@@ -203,8 +206,8 @@ mod tests {
         }
     }
 
-    /// This fails if windows are not what is weighed, on any machine: whole, the same signs cost tens of
-    /// times as much. The fastest of some runs is told apart from a busy machine.
+    /// This fails if windows are not what is weighed, on any machine: whole, the same signs cost
+    /// tens of times as much. The fastest of some runs is taken, because the machine may be busy.
     #[test]
     fn the_dearest_password_costs_a_fraction_of_what_it_costs_zxcvbn() {
         let fastest = |work: &dyn Fn()| {

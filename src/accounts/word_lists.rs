@@ -1,8 +1,8 @@
-//! Words that a password must not be made of: Django's common passwords, and words that Koreans use,
-//! also as they come out when Hangul is typed on a keyboard that is set to Latin letters.
+//! Words that a password must not be made of: Django's common passwords, and words that Koreans
+//! use, also as they come out when Hangul is typed on a keyboard that is set to Latin letters.
 //!
-//! Both lists are part of the binary and read once. Tells whether a word is on one; what follows is
-//! decided by `password_policy`.
+//! Both lists are part of the binary and read once. What follows from a
+//! word on a list is decided by `password_policy`.
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -20,10 +20,12 @@ static KOREAN: LazyLock<KoreanWords> =
 /// The shortest Latin spelling that counts: shorter ones turn up in good passwords by chance.
 const MIN_LATIN_LENGTH: usize = 4;
 
-/// The longest spelling of a word on the Korean list, in characters; longer ones are not looked for.
+/// The longest spelling of a word on the Korean list, in characters; longer ones are not looked
+/// for.
 const MAX_WORD_LENGTH: usize = 32;
 
-/// How many words of a password are told: they become the input of an estimate whose cost is bounded.
+/// How many words of a password are returned: they become the input of an estimate whose cost is
+/// bounded.
 const MAX_FOUND: usize = 12;
 
 /// Returns whether a password in lower case is one of Django's common ones.
@@ -32,8 +34,8 @@ pub(super) fn is_common(lower: &str) -> bool {
     COMMON.contains(lower.trim())
 }
 
-/// Returns whether a text in lower case is a Korean word, in Hangul, in a Latin spelling of it, or typed
-/// on a keyboard that is set to Latin letters.
+/// Returns whether a text in lower case is a Korean word, in Hangul, in a Latin spelling of it, or
+/// typed on a keyboard that is set to Latin letters.
 pub(super) fn is_korean(lower: &str) -> bool {
     KOREAN.contains(lower)
 }
@@ -127,7 +129,8 @@ impl KoreanWords {
         self.words.contains(word) || self.given_names.contains(word) || self.is_full_name(word)
     }
 
-    /// Returns whether a word is a surname and a given name, without a space, as Koreans write them.
+    /// Returns whether a word is a surname and a given name, without a space, as Koreans write
+    /// them.
     fn is_full_name(&self, word: &str) -> bool {
         // No surname on the list has more than six characters (남궁, typed with Latin letters).
         let mut cuts = word.char_indices().map(|(at, _)| at).skip(1).take(6);
@@ -138,8 +141,8 @@ impl KoreanWords {
     }
 }
 
-/// Returns the keys of a two-set (두벌식) keyboard that make a text in Hangul, in lower case: what comes
-/// out when the keyboard is set to Latin letters. Everything else stays as it is.
+/// Returns the keys of a two-set (두벌식) keyboard that make a text in Hangul, in lower case: what
+/// comes out when the keyboard is set to Latin letters. Everything else stays as it is.
 pub(super) fn typed_on_latin_keyboard(text: &str) -> String {
     const INITIALS: [&str; 19] = [
         "r", "r", "s", "e", "e", "f", "a", "q", "q", "t", "t", "d", "w", "w", "c", "z", "x", "v",

@@ -30,6 +30,7 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(text: &str) -> Result<Self, NotAllowed> {
         if let Some(path) = text.strip_prefix("sqlite://") {
+            // A file only: not `:memory:`, and no parameters of the driver.
             let is_file =
                 !path.is_empty() && !path.starts_with(':') && !path.contains(['?', '#', '\0']);
             return if is_file { Ok(Self::Sqlite(path.into())) } else { Err(NotAllowed) };

@@ -8,7 +8,8 @@ use super::url_password::without_password;
 /// Returns text, numbers and booleans as text.
 pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
-        // Figment guesses the type of an environment variable: a password of digits comes as a number.
+        // Figment guesses the type of an environment variable: a password of digits comes as a
+        // number.
         Value::String(_, text) => Some(text.clone()),
         Value::Num(_, num) => num
             .to_i128()

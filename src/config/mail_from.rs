@@ -39,6 +39,7 @@ impl FromStr for MailFrom {
         };
         let name = name.trim();
         let name = name.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(name);
+        // Such a name could end its header line, or pass for a second address.
         if name.contains(|char: char| char.is_control() || "<>\"\\".contains(char)) {
             return Err(NotAllowed);
         }

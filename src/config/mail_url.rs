@@ -113,6 +113,7 @@ impl FromStr for MailServer {
         }
         let (security, port) = match (url.scheme(), url.query()) {
             ("smtps", None) => (MailSecurity::Tls, SUBMISSIONS_PORT),
+            // On this machine no attacker can remove the offer of STARTTLS.
             ("smtp", None) if is_loopback(&host) => {
                 (MailSecurity::StartTlsIfOffered, SUBMISSION_PORT)
             }

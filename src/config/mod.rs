@@ -1,8 +1,9 @@
 //! The settings: read once at start and checked as a whole.
 //!
-//! Settings are at the top level of `Rocket.toml`'s profiles and in `ROCKET_…` variables. Rocket merges them
-//! into one figment, and this module turns it into typed [`Settings`], following the table of [`SETTINGS`]. It
-//! is also the only module that reads the environment. A setting never changes while the program runs.
+//! Settings are at the top level of `Rocket.toml`'s profiles and in `ROCKET_…` variables. Rocket
+//! merges them into one figment, and this module turns it into typed [`Settings`], following the
+//! table of [`SETTINGS`]. It is also the only module that reads the environment. A setting never
+//! changes while the program runs.
 
 mod choices;
 mod database_url;

@@ -56,12 +56,13 @@ impl PublicUrl {
         self.is_loopback
     }
 
-    /// Returns whether a request's `Origin` is this one. On a loopback origin the other names of the same
-    /// machine count too, so that `http://127.0.0.1:8000` works as well as `http://localhost:8000`:
-    /// the same port leads to the same server.
+    /// Returns whether a request's `Origin` is this one. On a loopback origin the other names of
+    /// the same machine count too.
     #[must_use]
     pub fn is_origin(&self, origin: &str) -> bool {
         origin == self.origin
+            // `http://127.0.0.1:8000` works as well as `http://localhost:8000`: the same port leads
+            // to the same server.
             || origin.parse::<Self>().is_ok_and(|other| {
                 self.is_loopback
                     && other.is_loopback
@@ -70,10 +71,10 @@ impl PublicUrl {
             })
     }
 
-    /// Returns whether a request's `Host` names this origin. The scheme's default port may be written out
-    /// (RFC 9110, 4.2.3), and some clients and proxies do.
+    /// Returns whether a request's `Host` names this origin.
     #[must_use]
     pub fn is_authority(&self, host: &str) -> bool {
+        // Some clients and proxies write the scheme's default port out (RFC 9110, 4.2.3).
         let default = if self.is_https { ":443" } else { ":80" };
         let has_default_port = self.port().is_none();
         let host = host.strip_suffix(default).filter(|_| has_default_port).unwrap_or(host);
@@ -106,7 +107,8 @@ impl FromStr for PublicUrl {
     }
 }
 
-/// Returns whether a host is this machine, by any of the names that never lead elsewhere (RFC 6761, 6.3).
+/// Returns whether a host is this machine, by any of the names that never lead elsewhere (RFC 6761,
+/// 6.3).
 pub(super) fn is_loopback(host: &Host) -> bool {
     match host {
         Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),

@@ -17,8 +17,8 @@ use super::{GivenSetting, SETTINGS, SettingError, SettingProblem, duration, give
 use crate::crypto::SecretKey;
 use crate::oauth::{ClientRegistration, RegistrationInput};
 
-/// Top-level names that are not ours: `ROCKET_CONFIG`, the settings of Rocket's companion crates, and `app`,
-/// the table for an application that mounts Daemun.
+/// Top-level names that are not ours: `ROCKET_CONFIG`, the settings of Rocket's companion crates,
+/// and `app`, the table for an application that mounts Daemun.
 const OTHER_NAMES: &[&str] = &["app", "config", "databases", "proxy_proto_header", "template_dir"];
 
 pub(super) struct Reader {
@@ -143,8 +143,8 @@ impl Reader {
         key
     }
 
-    /// Reads the providers of social log-in, as the admin page would accept them, each with a slug of its
-    /// own.
+    /// Reads the providers of social log-in, as the admin page would accept them, each with a slug
+    /// of its own.
     pub(super) fn social(&mut self) -> Vec<ClientRegistration> {
         let Some(value) = self.values.get("social") else { return Vec::new() };
         let inputs: Option<Vec<RegistrationInput>> = value.deserialize().ok();
@@ -259,7 +259,8 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-/// Returns Rocket's message about one of its own settings, or about a file that it cannot read, on one line.
+/// Returns Rocket's message about one of its own settings, or about a file that it cannot read, on
+/// one line.
 fn from_rocket(error: &figment::Error, values: &Dict) -> SettingError {
     let name = if error.path.is_empty() { "Rocket.toml".into() } else { error.path.join(".") };
     let value = values.get(&name).map(|value| shown(&name, value)).unwrap_or_default();

@@ -23,7 +23,8 @@ pub struct Setting {
 pub enum DefaultValue {
     /// This text, read as if it had been given.
     Text(&'static str),
-    /// The site's own origin, which follows `port` unless it is given; the README says it like this.
+    /// The site's own origin, which follows `port` unless it is given; the README says it like
+    /// this.
     PublicUrl(&'static str),
     /// Nothing, or what is made elsewhere; the README says it like this.
     Nothing(&'static str),

@@ -1,7 +1,7 @@
 //! The table of settings: each one's name, default, accepted values, secrecy and meaning, once.
 //!
-//! The reader, `daemun check`, the admin page and the README's table all follow it. A new setting is an
-//! entry here and a field of [`Settings`](super::Settings), whose type parses the value.
+//! The reader, `daemun check`, the admin page and the README's table all follow it. A new setting
+//! is an entry here and a field of [`Settings`](super::Settings), whose type parses the value.
 
 use super::setting::{Accepts, DefaultValue, Secrecy, Setting};
 

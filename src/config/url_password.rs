@@ -4,8 +4,7 @@
 
 use url::Url;
 
-/// Returns a URL as it may be shown: the password becomes `***`, and so does the query, in which
-/// PostgreSQL takes a password too.
+/// Returns a URL as it may be shown: the password and the query become `***`.
 pub(super) fn without_password(text: &str) -> String {
     match Url::parse(text) {
         // A password with a bare `/` or `#` in it ends the host too early; the rest holds its tail.
@@ -17,6 +16,7 @@ pub(super) fn without_password(text: &str) -> String {
         Ok(mut url) if url.password().is_some() || url.query().is_some() => {
             let is_hidden = url.password().is_none() || url.set_password(Some("***")).is_ok();
             if url.query().is_some() {
+                // PostgreSQL takes a password in the query too.
                 url.set_query(Some("***"));
             }
             if is_hidden { url.into() } else { "***".into() }
@@ -27,12 +27,13 @@ pub(super) fn without_password(text: &str) -> String {
     }
 }
 
-/// Returns whether a URL holds a password, in its usual place or in the query. A bare `/` or `#` in the
-/// password ends the host too early, so that the `@` comes after it.
+/// Returns whether a URL holds a password, in its usual place or in the query.
 pub(super) fn has_password(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
         url.password().is_some()
             || url.query_pairs().any(|(name, _)| name == "password")
+            // A bare `/` or `#` in the password ends the host too early, so that the `@` comes
+            // after it.
             || url.path().contains('@')
             || url.fragment().is_some_and(|it| it.contains('@'))
     })

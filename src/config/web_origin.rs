@@ -1,5 +1,5 @@
-//! The settings that name other places: the origins whose pages may call the API, and further names of
-//! this server.
+//! The settings that name other places: the origins whose pages may call the API, and further names
+//! of this server.
 //!
 //! What such an origin or name may do is decided in `http`.
 
@@ -25,17 +25,19 @@ impl WebOrigin {
         &self.text
     }
 
-    /// Returns whether browsers send this origin's pages the cookies of the public URL: both have one
-    /// scheme and one registrable domain ("schemefully same-site", RFC 6265bis, 5.2). Ports do not matter.
+    /// Returns whether browsers send the cookies of the public URL with requests of this origin's
+    /// pages.
     #[must_use]
     pub fn is_same_site(&self, public_url: &PublicUrl) -> bool {
         let (scheme, _) = public_url.as_str().split_once("://").unwrap_or_default();
+        // One scheme and one registrable domain ("schemefully same-site", RFC 6265bis, 5.2). Ports
+        // do not matter.
         scheme == self.scheme && site(public_url.host()) == site(&self.host)
     }
 }
 
-/// Returns the registrable domain of a host, by the Public Suffix List; an address, or a name that has no
-/// such domain, stands for itself.
+/// Returns the registrable domain of a host, by the Public Suffix List, or the host itself if it is
+/// an address or a name without such a domain.
 fn site(host: &str) -> &str {
     let is_address = matches!(Host::parse(host), Ok(Host::Ipv4(_) | Host::Ipv6(_)));
     if is_address { host } else { psl::domain_str(host).unwrap_or(host) }
@@ -71,14 +73,14 @@ pub struct AllowedHost {
 }
 
 impl AllowedHost {
-    /// Returns whether a request's `Host` is this name. A name without a port accepts every port, and the
-    /// default port of http and https may be left out (RFC 9110, 4.2.3).
+    /// Returns whether a request's `Host` is this name. A name without a port accepts every port.
     #[must_use]
     pub fn accepts(&self, host: &str) -> bool {
         let Ok(host) = host.parse::<Self>() else { return false };
         let is_port = match (self.port, host.port) {
             (None, _) => true,
             (Some(own), Some(given)) => own == given,
+            // The default port of http and https may be left out (RFC 9110, 4.2.3).
             (Some(own), None) => matches!(own, 80 | 443),
         };
         is_port && self.name == host.name

@@ -1,8 +1,8 @@
-//! Cross-origin resource sharing: which pages of other origins a browser lets read our answers (Fetch
-//! standard, "CORS protocol").
+//! Cross-origin resource sharing: which pages of other origins a browser lets read our answers
+//! (Fetch standard, "CORS protocol").
 //!
-//! Only paths for programs take part, never pages. Whether a request of another origin may change anything
-//! is decided in `csrf`.
+//! Only paths for programs take part, never pages. Whether a request of another origin may change
+//! anything is decided in `csrf`.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::{Header, Method};
@@ -16,8 +16,8 @@ use crate::paths;
 const PUBLIC_DOCUMENTS: [&str; 3] =
     [paths::JWKS, paths::API_OPENAPI, paths::AUTHORIZATION_SERVER_METADATA];
 
-/// Request headers that clients of the API send and that a browser asks about first. `X-CSRFToken` and
-/// `X-Requested-With` are not needed, but common clients send them anyway.
+/// Request headers that clients of the API send and that a browser asks about first. `X-CSRFToken`
+/// and `X-Requested-With` are not needed, but common clients send them anyway.
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Accept, Accept-Language, X-Request-Id, \
      X-CSRFToken, X-Requested-With";
 
@@ -41,6 +41,7 @@ pub(super) fn allowed_origin<'c>(ctx: &'c Context, request: &Request<'_>) -> Opt
         (Some(given), None) => {
             ctx.settings.allowed_origins.iter().find(|origin| origin.as_str() == given)
         }
+        // A browser sends one origin; of several none is believed.
         _ => None,
     }
 }
@@ -67,6 +68,8 @@ impl Fairing for Cors {
         }
         let origin = match allowed_origin(ctx, request) {
             Some(origin) => {
+                // A browser sends our cookies to no other site, and a page of another site must not
+                // log a browser in or out.
                 if origin.is_same_site(&ctx.settings.public_url) {
                     response.set_header(Header::new("Access-Control-Allow-Credentials", "true"));
                 }
@@ -79,6 +82,7 @@ impl Fairing for Cors {
         let is_preflight = request.method() == Method::Options
             && request.headers().contains("Access-Control-Request-Method");
         if is_preflight {
+            // `options` has set it to the methods of this path.
             let methods = response.headers().get_one("Allow").unwrap_or_default().to_owned();
             response.set_header(Header::new("Access-Control-Allow-Methods", methods));
             response.set_header(Header::new("Access-Control-Allow-Headers", ALLOWED_HEADERS));

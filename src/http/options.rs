@@ -1,5 +1,5 @@
-//! Answers `OPTIONS` for the paths of programs: 204 with the methods that the path allows (RFC 9110,
-//! 9.3.7). A preflight gets the same; `cors` adds its headers.
+//! Answers `OPTIONS` for the paths of programs: 204 with the methods that the path allows (RFC
+//! 9110, 9.3.7). A preflight gets the same; `cors` adds its headers.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,12 @@ pub fn routes(of: &[Route]) -> Vec<Route> {
     }
     let route = |(path, mut methods): (&str, Vec<&'static str>)| {
         if methods.contains(&Method::Get.as_str()) {
+            // Rocket answers HEAD by the route of GET.
             methods.push(Method::Head.as_str());
         }
         methods.push(Method::Options.as_str());
         methods.sort_unstable();
+        // A path can have several routes of one method.
         methods.dedup();
         Route::new(Method::Options, path, Allow(methods.join(", ")))
     };

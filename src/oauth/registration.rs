@@ -1,5 +1,5 @@
-//! The site's registration with a provider: the client ID, the client secret and what else the provider's
-//! console shows.
+//! The site's registration with a provider: the client ID, the client secret and what else the
+//! provider's console shows.
 //!
 //! Knows nothing of what was typed: `registration_input` checks that first.
 
@@ -30,13 +30,13 @@ pub struct ClientRegistration {
 }
 
 impl ClientRegistration {
-    /// Returns the namespace in which the provider's subjects are unique. An issuer's subjects are the same
-    /// for every application; other providers number users per application, so there the slug is part of
-    /// the namespace.
+    /// Returns the namespace in which the provider's subjects are unique.
     #[must_use]
     pub fn namespace(&self) -> String {
         match (self.kind, self.issuer.as_deref().or(self.adapter().issuer)) {
+            // An issuer's subjects are the same for every application.
             (ProviderKind::Oidc | ProviderKind::Google, Some(issuer)) => issuer.to_owned(),
+            // Other providers number users per application: another application has another slug.
             (kind, _) => format!("{}:{}", kind.as_str(), self.slug),
         }
     }
@@ -47,7 +47,8 @@ impl ClientRegistration {
         issuer.map(str::to_owned)
     }
 
-    /// Returns the origin to which a browser is redirected, if it is known without asking the issuer.
+    /// Returns the origin to which a browser is redirected, if it is known without asking the
+    /// issuer.
     #[must_use]
     pub fn origin(&self) -> Option<String> {
         if let Some(endpoint) = self.authorization_endpoint() {

@@ -125,8 +125,9 @@ fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Returns whether a text has only letters, digits and hyphens: the slug is part of a URL that is pasted into the provider's console.
+/// Returns whether a text has only lower-case letters, digits and hyphens.
 fn is_slug(text: &str) -> bool {
+    // The slug is part of a URL that is pasted into the provider's console.
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !text.is_empty() && text.len() <= MAX_SLUG && text.bytes().all(is_plain)
 }
@@ -141,8 +142,7 @@ fn endpoint(
     parsed.inspect_err(|error| errors.push((field, RegistrationError::Endpoint(*error)))).ok()
 }
 
-/// Reads an issuer, which is compared byte by byte and so stays as it was typed. It has no query (OpenID
-/// Connect Core, 2).
+/// Reads an issuer.
 fn issuer(
     input: &RegistrationInput,
     kind: Option<ProviderKind>,
@@ -155,9 +155,11 @@ fn issuer(
         return None;
     };
     endpoint("issuer", &issuer, errors)?;
+    // An issuer has no query (OpenID Connect Core, 2).
     if Url::parse(&issuer).is_ok_and(|url| url.query().is_some()) {
         errors.push(("issuer", RegistrationError::Malformed));
     }
+    // As it was typed, because issuers are compared byte by byte.
     Some(issuer)
 }
 

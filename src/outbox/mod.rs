@@ -1,9 +1,9 @@
 //! E-mails on their way: written in the transaction of what caused them, sent by the worker.
 //!
-//! A node that sends claims e-mails first, for a minute, and renews the claim while it sends; if it dies,
-//! they are due again when the claim is over. An e-mail that fails is tried again after a wait that doubles, for a day
-//! at most, and then given up. What an e-mail says is sealed while it waits and gone when it is
-//! finished. Knows neither accounts nor mail servers.
+//! A node claims e-mails for a minute before it sends them, and renews the claim while it sends; if
+//! the node dies, they are due again when the claim is over. An e-mail that fails is tried again
+//! after a wait that doubles, for a day at most, and then given up. The content of an e-mail is
+//! sealed while it waits and deleted when it is finished. Knows neither accounts nor mail servers.
 
 mod store;
 
@@ -25,12 +25,11 @@ pub use store::{
     DeliveryStatus, OutboxEntry, delete_for_user, discard, list, list_for_user, retry_now,
 };
 
-/// How long a claimed e-mail is left alone: what an e-mail is late at most when the node that claimed it
-/// dies. A claim is renewed three times before it ends, so that neither a slow database nor one renewal
-/// that fails lets two nodes send one e-mail.
+/// How long a claim lasts, and so how late an e-mail is at most when its node dies.
 const CLAIM_DURATION: Duration = Duration::from_mins(1);
 
-/// How often a node renews the claim on the e-mails that it sends.
+/// How often a node renews the claim on the e-mails that it sends: three times before it ends, so
+/// that neither a slow database nor one renewal that fails lets two nodes send one e-mail.
 pub const RENEW_EVERY: Duration = Duration::from_secs(15);
 
 /// The wait after the first failure; it doubles from there.
@@ -39,7 +38,7 @@ const FIRST_RETRY_AFTER: Duration = Duration::from_mins(1);
 /// No wait is longer, so that a server that is back is found within hours.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(4);
 
-/// An e-mail is tried for a day: later it tells nobody anything new.
+/// An e-mail is tried for a day: later it is no news to its reader.
 const LIFETIME: Duration = Duration::from_hours(24);
 
 /// A reset link works for an hour, and an e-mail that comes after it is only confusing.
@@ -55,7 +54,7 @@ pub struct Recipient {
     pub user: Option<UserId>,
     /// The address.
     pub email: Email,
-    /// The language in which the person reads.
+    /// The language of the e-mail.
     pub language: Language,
 }
 
@@ -72,11 +71,11 @@ pub struct ClaimedEmail {
     pub created_at: OffsetDateTime,
     /// How often it has been tried, this time included.
     pub attempts: u32,
-    /// When it comes too late to be of any worth.
+    /// When it would come too late.
     pub expires_at: OffsetDateTime,
     /// Why it could not be sent the last time, empty if it was not tried.
     pub reason: String,
-    /// Since when it is claimed, which is the name of the claim: after another node has claimed it, the
+    /// Since when it is claimed, which identifies the claim: after another node has claimed it, the
     /// first one changes nothing any more.
     claimed_at: OffsetDateTime,
 }
@@ -92,16 +91,17 @@ enum Unreadable {
     EmailKind,
 }
 
-/// What is sealed of an e-mail.
+/// The part of an e-mail that is sealed.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     link: Option<Zeroizing<String>>,
     not_me: Option<Zeroizing<String>>,
+    // The stored name: e-mails of an older version wait under it.
     #[serde(rename = "facts")]
     data: TemplateData,
 }
 
-/// What e-mails are sealed as.
+/// The label under which e-mails are sealed. Another one would not open the e-mails that wait.
 const LABEL: &str = "letter";
 
 fn seal(keys: &DerivedKeys, email: &EmailContent) -> String {
@@ -121,7 +121,7 @@ fn unseal(keys: &DerivedKeys, kind: EmailKind, sealed: &str) -> Result<EmailCont
     Ok(EmailContent { kind, link: secret(link), not_me: secret(not_me), data })
 }
 
-/// Puts an e-mail into the box, to go out once the transaction is committed.
+/// Enqueues an e-mail, which is sent once the transaction is committed.
 pub async fn enqueue(
     transaction: &Transaction,
     keys: &DerivedKeys,
@@ -145,7 +145,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The claim on e-mails that were claimed together; `None` without e-mails.
+    /// Returns the claim on e-mails that were claimed together; `None` without e-mails.
     #[must_use]
     pub fn on(emails: &[ClaimedEmail]) -> Option<Self> {
         let claimed_at = emails.first()?.claimed_at;
@@ -157,28 +157,27 @@ impl Claim {
         })
     }
 
-    /// Whether it still holds. When it does not, another node may have claimed the e-mails, and none of
-    /// them may be begun any more.
+    /// Returns whether it still holds. When it does not, another node may have claimed the e-mails,
+    /// and none of them may be begun any more.
     #[must_use]
     pub fn holds(&self, now: OffsetDateTime) -> bool {
         to_micros(now) < self.until.load(Ordering::Relaxed)
     }
 
-    /// Makes the claim on those e-mails that are not finished last for another while.
+    /// Prolongs the claim on those e-mails that are not finished.
     ///
     /// # Errors
     /// [`DbError`] when the database cannot; the claim then lasts as long as it did.
     pub async fn renew(&self, db: &Db, now: OffsetDateTime) -> Result<(), DbError> {
         let until = now + CLAIM_DURATION;
         store::update_renewed(db, &self.ids, self.claimed_at, until).await?;
+        // Only after the statement: a claim that was not renewed ends when it would have ended.
         self.until.store(to_micros(until), Ordering::Relaxed);
         Ok(())
     }
 }
 
-/// Claims up to `at_most` e-mails that are due. One statement decides which node sends an e-mail. Of
-/// kinds and languages that this version does not know it claims none: while nodes are replaced one
-/// by one, a newer one may have written them, and sends them.
+/// Claims up to `at_most` e-mails that are due.
 pub async fn claim(
     db: &Db,
     keys: &DerivedKeys,
@@ -195,6 +194,7 @@ pub async fn claim(
         match store::claimed(row, |kind, sealed| unseal(keys, kind, sealed)) {
             Ok(email) => claimed.push(email),
             Err(why) => {
+                // It would be unreadable each time. `now` is when it was claimed.
                 let reason = why.to_string();
                 store::update_failed(db, id, now, &reason, now).await?;
                 tracing::error!(email.id = id, reason, "an e-mail was given up");
@@ -204,8 +204,8 @@ pub async fn claim(
     Ok(claimed)
 }
 
-/// Gives an e-mail that asked for an answer its recipient and its words; `false` means that the claim
-/// is over, and changes nothing.
+/// Sets the recipient and the content of an e-mail that was only requested so far. Returns `false`,
+/// and changes nothing, when the claim is over.
 pub async fn set_content(
     transaction: &Transaction,
     keys: &DerivedKeys,
@@ -216,18 +216,18 @@ pub async fn set_content(
     store::update_content(transaction, request, to, &seal(keys, email)).await
 }
 
-/// The e-mail is with the mail server: it is finished, and what it said is gone. That is so whoever
-/// has claimed it by now. Of the last e-mail to a person who is gone nothing is kept, not even the
-/// address.
+/// Marks an e-mail as sent and deletes its content.
 pub async fn mark_sent(db: &Db, email: &ClaimedEmail, now: OffsetDateTime) -> Result<(), DbError> {
+    // Of a deleted account nothing is kept, not even the address of the last e-mail to it.
     if email.content.kind == EmailKind::Deleted {
         return store::discard(db, email).await;
     }
+    // Even when another node has claimed it since: an accepted e-mail is not sent again.
     store::update_sent(db, email.id, now).await
 }
 
-/// The e-mail could not be sent: it is due again later, or given up when it would come too late or
-/// `is_final`. Tells whether it was given up.
+/// Records that an e-mail could not be sent. It is due again later, or given up when it would come
+/// too late or the failure `is_final`. Returns whether it was given up.
 pub async fn mark_failed(
     db: &Db,
     email: &ClaimedEmail,
@@ -243,13 +243,13 @@ pub async fn mark_failed(
     Ok(again_at.is_none())
 }
 
-/// Whether an e-mail comes too late to be of any worth.
+/// Returns whether an e-mail would come too late.
 #[must_use]
 pub fn is_expired(email: &ClaimedEmail, now: OffsetDateTime) -> bool {
     email.expires_at <= now
 }
 
-/// Lets go of e-mails that were claimed and not tried; they are due again at `at`.
+/// Releases e-mails that were claimed and not tried; they are due again at `at`.
 pub async fn release(db: &Db, emails: &[ClaimedEmail], at: OffsetDateTime) -> Result<(), DbError> {
     // E-mails of one batch are claimed at the same instant.
     let Some(first) = emails.first() else { return Ok(()) };
@@ -257,8 +257,8 @@ pub async fn release(db: &Db, emails: &[ClaimedEmail], at: OffsetDateTime) -> Re
     store::update_released(db, &ids, first.claimed_at, at).await
 }
 
-/// Deletes up to `at_most` e-mails that have been finished for a while, or that nobody could finish;
-/// tells how many.
+/// Deletes up to `at_most` e-mails that were finished a while ago, or that no node could finish;
+/// returns how many.
 pub async fn sweep(
     transaction: &Transaction,
     now: OffsetDateTime,
@@ -267,18 +267,19 @@ pub async fn sweep(
     store::delete_finished(transaction, now - KEEP_FINISHED, at_most).await
 }
 
-/// When an e-mail that failed is tried again; `None` when it would come too late. The last try is as
-/// late as it is of any worth.
+/// Returns when an e-mail that failed is tried again; `None` when it would come too late.
 fn next_attempt(email: &ClaimedEmail, now: OffsetDateTime) -> Option<OffsetDateTime> {
     let again_at = now + retry_after(email.attempts);
     if again_at < email.expires_at {
         return Some(again_at);
     }
+    // The last attempt is made shortly before the e-mail expires, not a full wait earlier.
     let last_at = email.expires_at - FIRST_RETRY_AFTER;
     (last_at >= now + FIRST_RETRY_AFTER).then_some(last_at)
 }
 
 fn retry_after(attempts: u32) -> Duration {
+    // Far beyond the longest wait, and too few to overflow.
     let doublings = attempts.saturating_sub(1).min(16);
     (FIRST_RETRY_AFTER * 2_u32.pow(doublings)).min(MAX_RETRY_AFTER)
 }

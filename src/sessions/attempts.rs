@@ -36,8 +36,9 @@ const BY_CLIENT_NETWORK: Limit = Limit {
     longest_wait: Duration::from_mins(5),
 };
 
-/// Guesses with one device token: the owner's, or that of a thief who has a copy. Its waits alone would
-/// allow 159 guesses a day, so there is a limit for its whole life; every log-in issues a new token.
+/// Guesses with one device token: the owner's, or that of a thief who has a copy. Its waits alone
+/// would allow 159 guesses a day, so there is a limit for its whole life; every log-in issues a new
+/// token.
 const BY_DEVICE: Cap = Cap {
     limit: Limit {
         name: "login-device",
@@ -121,13 +122,14 @@ pub(super) async fn count_attempt(
     info: &RequestInfo,
 ) -> Result<(Vec<Attempt>, bool), AuthError> {
     let now = ctx.clock.now();
-    // Counted separately: the owner gets through whatever others do to the account or from the network.
+    // Counted separately: the owner gets through whatever others do to the account or from the
+    // network.
     if let Some(device) = devices::known_id(&ctx.keys, email, info) {
         let attempts = vec![BY_DEVICE.on(device), IN_A_ROW.on(&pseudonym(ctx, email))];
         match throttle::check_rate_limit(&ctx.db, &attempts, now).await.map_err(AuthError::from) {
             Ok(()) => return Ok((attempts, true)),
-            // The device token or the account has no attempts left. Refusing it would treat the owner
-            // worse than a stranger, so it counts as an unknown device.
+            // The device token or the account has no attempts left. Refusing it would treat the
+            // owner worse than a stranger, so it counts as an unknown device.
             Err(AuthError::Closed) => {}
             Err(error) => return Err(error),
         }
@@ -158,7 +160,7 @@ fn unknown_device_attempts(ctx: &Context, email: &Email, info: &RequestInfo) -> 
     let pseudonym = pseudonym(ctx, email);
     vec![
         BY_ACCOUNT.on(&pseudonym),
-        // A pseudonym, so that a stolen database tells no addresses.
+        // A pseudonym, so that a stolen database reveals no addresses.
         BY_CLIENT_NETWORK.on(&ctx.keys.pseudonym(&info.client_network())),
         IN_A_ROW_FROM_UNKNOWN_DEVICES.on(&pseudonym),
     ]

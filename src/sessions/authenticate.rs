@@ -80,8 +80,8 @@ pub async fn authenticate_forwarded(
     credentials: RequestCredentials<'_>,
     info: &RequestInfo,
 ) -> Result<AuthState, DbError> {
-    // Not every proxy passes our cookies on, and a browser that never received its next refresh token
-    // would later look like a thief.
+    // Not every proxy passes our cookies on, and a browser that never received its next refresh
+    // token would later look like a thief.
     authenticate(ctx, credentials, info, Renewal::AccessOnly).await
 }
 
@@ -147,8 +147,8 @@ pub async fn find_by_access_token(
     Ok(session)
 }
 
-/// Refreshes the tokens and returns the user; otherwise the refresh cookie is a dead one if the session has
-/// certainly ended.
+/// Refreshes the tokens and returns the user; otherwise the refresh cookie is a dead one if the
+/// session has certainly ended.
 async fn by_refresh_token(
     ctx: &Context,
     token: &str,

@@ -63,6 +63,7 @@ pub async fn create(
 ) -> Result<Option<IssuedTokens>, DbError> {
     let now = ctx.clock.now();
     let rules = SessionRules::of(ctx);
+    // This locks the account, so it cannot be deactivated before the session is inserted.
     if !accounts::record_login(transaction, user, method.hash(), rules.needs_verified_email, now)
         .await?
     {
@@ -113,10 +114,12 @@ async fn find_or_reason(
 /// Reads a session from the database into the cache.
 async fn read(ctx: &Context, session: SessionId) -> Result<IfActive<ActiveSession>, DbError> {
     let now = ctx.clock.now();
+    // Before the query: a session that is ended meanwhile is not put into the cache.
     let asked = ctx.cache.epoch();
     let mut active = store::find_active(&ctx.db, session, SessionRules::of(ctx), now).await?;
     if let Ok(ActiveSession { user, .. }) = &mut active
         && user.is_staff
+        // A superuser has every permission, without groups.
         && !user.is_superuser
     {
         let granted = groups::granted_permissions(&ctx.db, user.id).await?;
@@ -144,6 +147,7 @@ pub async fn group_names<'l>(
 pub async fn check_token(ctx: &Context, token: &str) -> Result<(), RefreshError> {
     match find_by_access_token(ctx, token).await {
         Ok(_) => Ok(()),
+        // A refresh token is a token of ours, of another type.
         Err(AccessError::Token(TokenError::WrongType)) => {
             let presented = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
             token_refresh::accepted_token(ctx, &presented).await.map(drop)

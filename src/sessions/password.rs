@@ -51,14 +51,15 @@ impl VerifiedPassword {
     }
 
     fn has_password_of(&self, account: &Account) -> bool {
-        // The stored strings are equal only if the hash was not replaced: each has a salt of its own.
+        // The stored strings are equal only if the hash was not replaced: each has a salt of its
+        // own.
         let stored = account.password_hash.as_ref().map(PasswordHash::as_str);
         let proved = self.hash.as_ref().map(|hash| hash.stored.as_str());
         stored == proved
     }
 }
 
-/// Why an account is inactive, as far as its owner is told.
+/// Why an account is inactive, as far as its owner may know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inactive {
     /// Staff suspended it, perhaps until an instant.
@@ -81,7 +82,8 @@ impl Inactive {
     }
 }
 
-/// Compares a password with the stored hash. The caller refunds the attempt when it uses the result.
+/// Compares a password with the stored hash. The caller refunds the attempt when it uses the
+/// result.
 pub async fn verify_password(
     ctx: &Context,
     email: &Email,
@@ -95,7 +97,8 @@ pub async fn verify_password(
     // Without an account, a dummy hash costs the same work.
     let verdict = ctx.hasher.verify(password.clone(), stored.clone()).await?;
     let (Some(account), Some(stored), true) = (account.as_ref(), stored, verdict.is_correct) else {
-        // An imported hash takes more or less time than ours; the rest is done for every wrong password.
+        // An imported hash takes more or less time than ours; the rest is done for every wrong
+        // password.
         let kinds = accounts::hash_kinds(ctx).await?;
         let stored = account.as_ref().and_then(|account| account.password_hash.clone());
         ctx.hasher.equalize_work(password, stored, kinds).await?;
@@ -176,8 +179,8 @@ fn record_failure(ctx: &Context, user: Option<UserId>, info: &RequestInfo) {
                     let event = AuditEvent::on_user(user, AuditEventKind::LoginFailed, &info);
                     audit::record(&transaction, event, now).await?;
                 }
-                // Also for an unknown address, into a fixed number of rows: a write for known addresses
-                // only would show in the time of the next request.
+                // Also for an unknown address, into a fixed number of rows: a write for known
+                // addresses only would show in the time of the next request.
                 None => {
                     let [any] = ctx.random.bytes::<1>();
                     audit::record_unknown_failure(&transaction, any, &info, now).await?;

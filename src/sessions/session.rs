@@ -1,5 +1,5 @@
-//! The types of sessions: how a user was authenticated, the tokens, what is shown of a session, and why
-//! it is not active.
+//! The types of sessions: how a user was authenticated, the tokens, what is shown of a session, and
+//! why it is not active.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -112,8 +112,8 @@ pub struct SessionRecord {
     pub ip: String,
 }
 
-/// Why a session is not active. Told only to clients that present a token of this session that we
-/// signed.
+/// Why a session is not active. Revealed only to clients that present a token of this session that
+/// we signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SessionInvalid {
     /// It does not exist: its account was deleted, or the session was cleaned up long after its

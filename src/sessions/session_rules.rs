@@ -23,12 +23,14 @@ impl SessionRules {
         let idle = time::Duration::try_from(ctx.settings.session_idle_lifetime).ok();
         Self {
             needs_verified_email: ctx.settings.email_verification == EmailVerification::Mandatory,
+            // `0s` turns the limit off.
             idle: idle.filter(|idle| !idle.is_zero()),
         }
     }
 
     /// Returns the instant after which it must have been used, in microseconds.
     pub(super) fn seen_after(self, now: OffsetDateTime) -> i64 {
+        // Without a limit every instant is late enough.
         self.idle.map_or(i64::MIN, |idle| to_micros(now - idle))
     }
 }

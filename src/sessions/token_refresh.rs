@@ -1,7 +1,7 @@
 //! Exchanges refresh tokens for the next ones.
 //!
 //! Rotation is one conditional statement. A replaced token that comes again after its successor was
-//! used was stolen: the session ends, and its owner is told.
+//! used was stolen: the session ends, and its owner gets an e-mail.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -24,15 +24,15 @@ use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::types::{RequestInfo, SessionId, UserId};
 
-/// For this long after a rotation the replaced refresh token returns the same successor again, whatever
-/// else has happened: two tabs may refresh at once.
+/// For this long after a rotation the replaced refresh token returns the same successor again,
+/// whatever else has happened: two tabs may refresh at once.
 const ROTATION_WINDOW: time::Duration = time::Duration::seconds(10);
 
 /// Exchanges a refresh token for the next pair (rotation).
 ///
 /// The replaced token returns the same successor again: always for ten seconds, and later while no
-/// token of that rotation has been used, because the response may have been lost. Otherwise the token
-/// was copied, and the session is revoked (docs/decisions/0018).
+/// token of that rotation has been used, because the response may have been lost. Otherwise the
+/// token was copied, and the session is revoked (docs/decisions/0018).
 pub async fn refresh(
     ctx: &Context,
     token: &str,
@@ -42,8 +42,8 @@ pub async fn refresh(
     let presented = tokens::verify_refresh(ctx, token, now)?;
     if ctx.settings.rotate_refresh_tokens {
         let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..presented.clone() };
-        // Dropped before anything else is read: a failed update may hold the lock of the row, and ending
-        // sessions locks the account first, so the two orders could deadlock.
+        // Dropped before anything else is read: a failed update may hold the lock of the row, and
+        // ending sessions locks the account first, so the two orders could deadlock.
         let transaction = ctx.db.begin().await?;
         if store::rotate(&transaction, &presented, &next, SessionRules::of(ctx), info).await? {
             transaction.commit().await?;
@@ -86,7 +86,8 @@ async fn accept(
     info: &RequestInfo,
 ) -> Result<AcceptedToken, RefreshError> {
     match accepted_token(ctx, presented).await {
-        // A confirmation may have come since the row was read; the statement decides which was first.
+        // A confirmation may have come since the row was read; the statement decides which was
+        // first.
         Ok(accepted) if accepted.is_late && !reuse_successor(ctx, presented).await? => {
             Err(revoke_reused(ctx, presented, info).await?)
         }

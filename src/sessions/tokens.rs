@@ -28,8 +28,8 @@ pub struct IssuedToken {
     pub lifetime: time::Duration,
 }
 
-/// The claims of a refresh token. A token is signed from these values alone, so equal values give the
-/// same token again.
+/// The claims of a refresh token. A token is signed from these values alone, so equal values give
+/// the same token again.
 #[derive(Debug, Clone)]
 pub(super) struct RefreshToken {
     pub session: SessionId,
@@ -165,13 +165,14 @@ fn expected<'a>(ctx: &'a Context, kind: &'a str, now: OffsetDateTime) -> Expecte
         kind,
         now,
         leeway: settings.leeway,
-        // The database knows a refresh token by its id; a clock that was set back must not end a session.
+        // The database knows a refresh token by its id; a clock that was set back must not end a
+        // session.
         any_issue_time: kind == REFRESH,
     }
 }
 
-/// Returns the claims of a token, without personal data: names and addresses change, and many programs
-/// see a token.
+/// Returns the claims of a token, without personal data: names and addresses change, and many
+/// programs see a token.
 fn claims(ctx: &Context, token: &RefreshToken, kind: &str) -> Claims {
     let settings = &ctx.settings;
     let user = token.user.to_string();
@@ -180,7 +181,8 @@ fn claims(ctx: &Context, token: &RefreshToken, kind: &str) -> Claims {
     claim("iss", settings.issuer.as_str().into());
     claim("aud", settings.audience.as_str().into());
     claim("sub", user.as_str().into());
-    // Twice the same: `sub` is the standard's (RFC 7519, 4.1.2), the other is what SimpleJWT's clients read.
+    // Twice the same: `sub` is the standard's (RFC 7519, 4.1.2), the other is what SimpleJWT's
+    // clients read.
     claim(&settings.user_id_claim, user.as_str().into());
     claim("sid", token.session.to_string().into());
     claim("jti", token.id.as_str().into());

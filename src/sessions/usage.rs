@@ -1,5 +1,5 @@
-//! Records the use of sessions: that the tokens of the last rotation have arrived, and when a session
-//! was last used. No request waits for these writes.
+//! Records the use of sessions: that the tokens of the last rotation have arrived, and when a
+//! session was last used. No request waits for these writes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -12,9 +12,9 @@ use super::text;
 /// An e-mail address, as typed and in canonical form.
 ///
 /// E-mails go to the typed form. Its domain is as typed if that is plain ASCII, and otherwise the
-/// Unicode spelling of the canonical one: full-width letters become narrow and syllables are composed.
-/// The canonical form has its domain in lower-case ASCII (IDNA) and its local part in lower case, so
-/// that one mailbox cannot have two accounts.
+/// Unicode spelling of the canonical one: full-width letters become narrow and syllables are
+/// composed. The canonical form has its domain in lower-case ASCII (IDNA) and its local part in
+/// lower case, so that one mailbox cannot have two accounts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
     typed: String,
@@ -55,8 +55,8 @@ impl Email {
 
     /// Parses an address; white space and invisible characters around it are dropped.
     ///
-    /// Accepts the subset of RFC 5321 on which all mail programs agree: a dot-atom, `@`, and a domain
-    /// name. Refuses quoted local parts, comments, address literals and trailing dots.
+    /// Accepts the subset of RFC 5321 on which all mail programs agree: a dot-atom, `@`, and a
+    /// domain name. Refuses quoted local parts, comments, address literals and trailing dots.
     pub fn parse(typed: &str) -> Result<Self, EmailError> {
         let typed = text::trimmed(typed);
         match text::invisible_in(typed) {
@@ -65,10 +65,10 @@ impl Email {
         }
     }
 
-    /// Parses an address from the database. An address that was stored before invisible characters were
-    /// refused loses them here, so that its account remains usable.
+    /// Parses an address from the database.
     pub fn from_stored(stored: &str) -> Result<Self, EmailError> {
         match text::invisible_in(stored) {
+            // Stored before invisible characters were refused; its account remains usable.
             Some(_) => Self::read(&text::visible(stored)),
             None => Self::read(stored),
         }
@@ -86,7 +86,9 @@ impl Email {
             return Err(EmailError::Malformed);
         }
         let ascii = ascii_domain(domain).ok_or(EmailError::Malformed)?;
+        // In lower case, so that one mailbox cannot have two accounts.
         let canonical = format!("{}@{ascii}", local.to_lowercase());
+        // The ASCII form of a domain may be longer than what was typed.
         if canonical.len() > Self::MAX_BYTES {
             return Err(EmailError::TooLong);
         }
@@ -101,8 +103,8 @@ impl Email {
         Ok(Self { typed, canonical })
     }
 
-    /// Returns the spelling of a part of an address in the database, for searching; any other text is
-    /// returned unchanged.
+    /// Returns the spelling of a part of an address in the database, for searching; any other text
+    /// is returned unchanged.
     #[must_use]
     pub fn stored_spelling(piece: &str) -> String {
         let (local, domain) = match piece.rsplit_once('@') {
@@ -126,8 +128,8 @@ impl Email {
         &self.typed
     }
 
-    /// Returns whether mail to the address stays in this network: its domain is `localhost`, below it,
-    /// or a name without a dot.
+    /// Returns whether mail to the address stays in this network: its domain is `localhost`, below
+    /// it, or a name without a dot.
     #[must_use]
     pub fn is_local(&self) -> bool {
         let domain = self.canonical.rsplit_once('@').map_or("", |(_, domain)| domain);
@@ -154,8 +156,10 @@ fn is_dot_atom(local: &str) -> bool {
 
 fn ascii_domain(domain: &str) -> Option<String> {
     let ascii = idna::domain_to_ascii_strict(domain).ok()?;
+    // An address literal or a trailing dot, which some mail programs refuse.
     let is_plain = !ascii.starts_with('[') && !ascii.ends_with('.');
     let last = ascii.rsplit('.').next().unwrap_or_default();
+    // A domain that ends in a number is an IP address.
     let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
     (is_plain && !is_address).then_some(ascii)
 }
@@ -166,6 +170,7 @@ fn stored_domain(domain: &str, ascii: &str) -> Option<String> {
         return None;
     }
     let (unicode, outcome) = idna::domain_to_unicode(ascii);
+    // The stored spelling is parsed again, and must give the same canonical address.
     let reads_back = outcome.is_ok() && ascii_domain(&unicode).as_deref() == Some(ascii);
     Some(if reads_back { unicode } else { ascii.to_owned() })
 }

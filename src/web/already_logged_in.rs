@@ -21,8 +21,7 @@ const OPEN_TO_USERS: [&str; 3] =
 
 struct RedirectTarget(Option<String>);
 
-/// Remembers where an overtaken form leads. A data guard can answer only with a status, so the 403
-/// catcher reads it from the request.
+/// Remembers where an overtaken form leads.
 pub(crate) fn remember(request: &Request<'_>, next: &str) {
     let path = request.uri().path().as_str();
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -35,6 +34,7 @@ pub(crate) fn remember(request: &Request<'_>, next: &str) {
     } else {
         None
     };
+    // A data guard can answer only with a status, so the 403 catcher reads this.
     request.local_cache(|| RedirectTarget(to));
 }
 

@@ -35,6 +35,7 @@ enum ErrorResponse {
 /// Redirects visitors to the log-in page, which leads back to this URL.
 #[catch(401)]
 fn unauthorized(request: &Request<'_>) -> Redirect {
+    // Only a GET can be repeated after the log-in.
     let next = match request.method() {
         Method::Get | Method::Head => request.uri().to_string(),
         _ => String::new(),
@@ -51,7 +52,7 @@ async fn forbidden(request: &Request<'_>) -> Result<Response, Status> {
     }
 }
 
-/// Answers 405 with `Allow` when the path exists under another method, else 404.
+/// Answers 405 with `Allow` when the path exists under another method, and else 404.
 #[catch(404)]
 async fn not_found(request: &Request<'_>) -> Result<ErrorResponse, Status> {
     let methods = methods::allowed(request);
@@ -105,14 +106,14 @@ fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'stat
     }
 }
 
-/// Returns whether the form was refused because the browser sends no cookies: the form token is
-/// bound to one.
+/// Returns whether the form was refused because the browser sends no cookies.
 fn is_without_cookies(request: &Request<'_>, ctx: &Context) -> bool {
+    // The form token is bound to a cookie.
     !refusals::is_refused(request) && !cookies::has_any_of_ours(request.cookies(), ctx)
 }
 
-/// Returns whether the refusal is about the user's permissions. A GET is refused for its user, a
-/// POST for where it came from.
+/// Returns whether the refusal is about the user's permissions.
 fn is_about_permission(request: &Request<'_>) -> bool {
+    // A GET is refused for its user, a POST for where it came from.
     matches!(request.method(), Method::Get | Method::Head)
 }

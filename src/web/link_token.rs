@@ -4,8 +4,7 @@ use rocket::request::FromParam;
 
 use crate::types::Secret;
 
-/// The token of a link. Mail programs that make a link of plain text sometimes take the full stop, the
-/// bracket or the quotation mark behind it along; no token ends in one.
+/// The token of a link.
 pub(crate) struct LinkToken(Secret);
 
 impl LinkToken {
@@ -18,6 +17,8 @@ impl FromParam<'_> for LinkToken {
     type Error = std::convert::Infallible;
 
     fn from_param(param: &str) -> Result<Self, Self::Error> {
+        // Mail programs that make a link of plain text sometimes add the full stop, the bracket or
+        // the quotation mark behind it. No token ends in one.
         let is_glued = |letter: char| !letter.is_ascii_alphanumeric() && !"-_".contains(letter);
         Ok(Self(Secret::new(param.trim_end_matches(is_glued).to_owned())))
     }

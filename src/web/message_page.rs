@@ -37,16 +37,16 @@ pub(crate) fn render_text(
 }
 
 /// Renders the page for a link that is used, expired, replaced by a newer one, or was never valid.
-/// It is one page, so that it does not tell these cases apart.
 pub(crate) fn dead_link(page: &PageContext) -> Result<Page, Error> {
+    // One page, so that it does not distinguish these cases.
     let text = page.t("invalid_link.text").into_owned();
     let page = MessagePage { page, title: "invalid_link.title", text, is_dead_link: true };
     Ok(Page::render(&page)?.with_status(Status::NotFound))
 }
 
-/// Renders the page for a link whose token did not arrive in its cookie. A browser that sends none
-/// of our cookies probably stores none, and the link may be valid.
+/// Renders the page for a link whose token did not arrive in its cookie.
 pub(crate) fn no_link(request: &RequestContext<'_>) -> Result<Page, Error> {
+    // A browser that sends none of our cookies probably stores none, and the link may be valid.
     let has_cookies = cookies::has_any_of_ours(request.cookies, request.context);
     if has_cookies { dead_link(&request.page) } else { no_cookies(&request.page) }
 }

@@ -1,4 +1,5 @@
-//! Redirects on the way to something: the log-in page and the reauthentication page, which lead back.
+//! Redirects on the way to something: the log-in page and the reauthentication page, which lead
+//! back.
 
 use rocket::response::Redirect;
 use url::form_urlencoded;

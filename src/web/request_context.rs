@@ -14,8 +14,8 @@ use crate::http::{cookies, request_info};
 use crate::sessions::IssuedTokens;
 use crate::types::{RequestInfo, SessionId};
 
-/// The request of a page: the context of its templates, the application's context, the client, and its
-/// cookies. It decides nothing about permissions: guards such as `SignedIn` and `Staff` do.
+/// The request of a page: the context of its templates, the application's context, the client, and
+/// its cookies. It decides nothing about permissions: guards such as `SignedIn` and `Staff` do.
 pub(crate) struct RequestContext<'r> {
     pub page: PageContext,
     pub context: &'r Context,

@@ -45,6 +45,7 @@ impl Asset {
     fn new(name: &'static str, kind: ContentType, plain: &'static [u8]) -> Self {
         let (stem, extension) = name.split_once('.').expect("an asset has an extension");
         let path = format!("/static/{stem}.{}.{extension}", hex(&sha256(plain)[..8]));
+        // Compressed once per process, so the best compression delays no request.
         Self { name, path, kind, plain, compressed: gzip(plain, Compression::best()) }
     }
 }
@@ -69,6 +70,7 @@ impl<'r> Responder<'r, 'static> for &'static Asset {
             .status(Status::Ok)
             .header(self.kind.clone())
             .header(Header::new("Cache-Control", FOR_EVER))
+            // A cache holds both forms (RFC 9110, 12.5.5).
             .header(Header::new("Vary", "Accept-Encoding"))
             .sized_body(body.len(), std::io::Cursor::new(body));
         if takes_gzip {

@@ -52,6 +52,7 @@ async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Stat
     let read = read(&body, boundary).await.map_err(|_| Status::BadRequest)?;
     let (token, uploaded) = read.ok_or(Status::PayloadTooLarge)?;
     let user = guards::current_user(request).await.as_ref().map_err(|unknown| unknown.0)?;
+    // Only now, because the token is a part of the body.
     if !csrf::is_valid_token(request, ctx, user.as_ref(), &token) {
         refusals::set_reason(request, csrf::token_rejection_reason(request, ctx));
         return Err(Status::Forbidden);

@@ -1,7 +1,8 @@
-//! Finds which kinds of password hashes are stored, and so what the check of a wrong password must cost.
+//! Finds which kinds of password hashes are stored, and so what the check of a wrong password must
+//! cost.
 //!
-//! Caches nothing, because two indexes answer this: an import takes effect at once on every node, and
-//! so does the log-in that replaces the last imported hash.
+//! Caches nothing, because two indexes answer this: an import takes effect at once on every node,
+//! and so does the log-in that replaces the last imported hash.
 
 mod store;
 

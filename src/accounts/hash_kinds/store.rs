@@ -4,8 +4,8 @@ use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
 use crate::db::{Db, DbError};
 
-/// The expressions of the indexes on SQLite: the iterations of PBKDF2, and the cost of argon2. A query
-/// uses an index only if its expression is spelled exactly as in the migration.
+/// The expressions of the indexes on SQLite: the iterations of PBKDF2, and the cost of argon2. A
+/// query uses an index only if its expression is spelled exactly as in the migration.
 const ON_SQLITE: [&str; 2] = [
     "CAST(substr(password_hash, 15) AS INTEGER)",
     "substr(password_hash, 16, instr(substr(password_hash, 16), '$') - 1)",
@@ -31,8 +31,8 @@ pub(super) async fn find_kinds(
         _ => ON_POSTGRES,
     };
     let argon2 = "FROM users WHERE substr(password_hash, 1, 15) = '$argon2id$v=19$'";
-    // Not DISTINCT, which reads every entry: the recursion jumps in the index from one cost to the next,
-    // however many accounts have it. `step` bounds the number of jumps.
+    // Not DISTINCT, which reads every entry: the recursion jumps in the index from one cost to the
+    // next, however many accounts have it. `step` bounds the number of jumps.
     let sql = format!(
         "WITH RECURSIVE costs (cost, step) AS ( \
          SELECT (SELECT MIN({cost}) {argon2}), 1 UNION ALL \

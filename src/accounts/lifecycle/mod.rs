@@ -1,4 +1,5 @@
-//! Changes whether an account may be used: deactivation, suspension, and deletion after a grace period.
+//! Changes whether an account may be used: deactivation, suspension, and deletion after a grace
+//! period.
 //!
 //! The last active superuser can be neither deactivated nor deleted; a condition in each statement
 //! ensures that.
@@ -72,8 +73,8 @@ pub async fn schedule_deletion(
     store::update_deletes_at(transaction, id, at).await
 }
 
-/// Writes an audit event if a deletion was pending when the account was read, because a log-in has just
-/// cancelled it. Returns whether one was.
+/// Writes an audit event if a deletion was pending when the account was read, because a log-in has
+/// just cancelled it. Returns whether one was.
 pub async fn record_deletion_cancelled(
     transaction: &Transaction,
     account: &Account,
@@ -88,8 +89,8 @@ pub async fn record_deletion_cancelled(
     Ok(was_pending)
 }
 
-/// Returns up to `at_most` accounts whose deletion is due, and up to `at_most` that have not verified their
-/// address since `unverified_before`.
+/// Returns up to `at_most` accounts whose deletion is due, and up to `at_most` that have not
+/// verified their address since `unverified_before`.
 pub async fn list_due_for_deletion(
     db: &Db,
     unverified_before: Option<OffsetDateTime>,

@@ -81,8 +81,8 @@ pub async fn activate(
     Ok(())
 }
 
-/// Restores the state of an account. Returns `false` when the account is gone, or was saved since the
-/// snapshot.
+/// Restores the state of an account. Returns `false` when the account no longer exists, or was
+/// saved since the snapshot.
 pub async fn restore(
     transaction: &Transaction,
     id: UserId,
@@ -113,7 +113,8 @@ pub(super) async fn end_suspension(
         .col_expr(Column::InactiveReason, Expr::value(""))
         .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
         .filter(Column::IsActive.eq(false))
-        // An account that staff deleted stays inactive, also when an earlier suspension would be over.
+        // An account that staff deleted stays inactive, also when an earlier suspension would be
+        // over.
         .filter(Column::DeletesAt.is_null())
         .filter(Column::InactiveUntil.lte(to_micros(now)))
         .exec(transaction.connection())
@@ -175,7 +176,8 @@ pub(super) async fn list_unverified(
     Ok(ids.into_iter().map(UserId).collect())
 }
 
-/// Deletes a locked account with its sessions and links. Returns `false` for the last active superuser.
+/// Deletes a locked account with its sessions and links. Returns `false` for the last active
+/// superuser.
 pub async fn delete(transaction: &Transaction, id: UserId) -> Result<bool, DbError> {
     transaction.after_commit(Invalidate::User(id));
     // Sessions and links go by their foreign keys (ON DELETE CASCADE).

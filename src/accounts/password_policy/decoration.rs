@@ -10,21 +10,22 @@ const MAX_DECORATION: usize = 4;
 /// The symbols above the digits of a keyboard, in order.
 const SHIFTED_DIGITS: &str = "!@#$%^&*()";
 
-/// Returns whether a password in lower case is a well-known word with what users add when digits and symbols
-/// are demanded: a year, digits in a row, exclamation marks. Guessing rules try these on every word, which
-/// zxcvbn does not know.
+/// Returns whether a password in lower case is a well-known word with what users add when digits
+/// and symbols are demanded: a year, digits in a row, exclamation marks.
 pub(super) fn is_decorated_word(lower: &str, site: &[String]) -> bool {
     let word = lower.trim_matches(|char: char| !char.is_alphabetic());
     let Some((before, after)) = (!word.is_empty()).then(|| lower.split_once(word)).flatten() else {
         return false;
     };
+    // Guessing rules try such additions on every word, which zxcvbn does not know.
     let is_known = word_lists::is_common(word)
         || word_lists::is_korean(word)
         || site.iter().any(|name| name == word);
     is_known && is_decoration(before) && is_decoration(after)
 }
 
-/// Returns whether a text is a year, digits in a row or a short number, with a few common symbols around it.
+/// Returns whether a text is a year, digits in a row or a short number, with a few common symbols
+/// around it.
 fn is_decoration(text: &str) -> bool {
     let digits = text.trim_matches(|char: char| !char.is_ascii_digit());
     let signs: Vec<char> = text.chars().filter(|char| !char.is_ascii_digit()).collect();
@@ -37,6 +38,7 @@ fn are_usual_digits(digits: &str) -> bool {
     let steps: Vec<i16> = digits
         .as_bytes()
         .windows(2)
+        // Modulo ten, because 0 follows 9.
         .map(|pair| (i16::from(pair[1]) - i16::from(pair[0])).rem_euclid(10))
         .collect();
     // "1234", "4321", "7890", "1111".

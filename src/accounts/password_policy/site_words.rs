@@ -4,11 +4,11 @@
 
 use crate::accounts::word_lists;
 
-/// How many words of the site's name, and of the user's attributes, the estimate is given.
+/// How many words of the site's name, and of the user's attributes, are passed to the estimate,
+/// whose cost is bounded.
 pub(super) const MAX_WORDS: usize = 8;
 
-/// Returns the words of the site's own name, which attackers try first: those of the host and of the sender
-/// of its e-mails.
+/// Returns the words of the site's own name: those of the host and of the sender of its e-mails.
 #[must_use]
 pub(in crate::accounts) fn site_words(host: &str, sender: Option<&str>) -> Vec<String> {
     const EVERYWHERE: [&str; 6] = ["www", "com", "net", "org", "app", "dev"];

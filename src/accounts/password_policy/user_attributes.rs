@@ -43,6 +43,7 @@ pub(super) fn similar_attribute(
 ) -> Option<UserAttribute> {
     let password = password.to_lowercase();
     let born = attributes.profile.date_of_birth.map(|date| date.to_string()).unwrap_or_default();
+    // Users also type the date without hyphens.
     let born_digits = born.replace('-', "");
     let data = [
         (UserAttribute::Email, attributes.email()),

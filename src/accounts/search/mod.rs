@@ -2,15 +2,15 @@
 //!
 //! A search starts from its narrowest condition, which has an index, and examines at most
 //! [`SearchBounds::candidates`] of the users that the index names. If there are fewer, they are all
-//! examined, counted exactly and sorted. If there are more, users are read in the requested order until a
-//! page is full, through a window of [`SearchBounds::window`] rows; the next page continues at the end of
-//! the window. So no search costs more than its bounds, however many users there are.
+//! examined, counted exactly and sorted. If there are more, users are read in the requested order
+//! until a page is full, through a window of [`SearchBounds::window`] rows; the next page continues
+//! at the end of the window. So no search costs more than its bounds, however many users there are.
 //!
-//! Terms are compared without regard to case, as far as the engine can. SQLite knows the pairs of upper and
-//! lower case of all scripts, one character to one; PostgreSQL what `lower()` knows under the database's
-//! locale: with locale `C` only A to Z, and its index then holds only A to Z and digits too, so that other
-//! scripts are found, but slowly. "strasse" does not find a name with "ß", nor "e" one with "é". Terms of
-//! one or two characters have no index.
+//! Terms are compared without regard to case, as far as the engine can. SQLite knows the pairs of
+//! upper and lower case of all scripts, one character to one; PostgreSQL what `lower()` knows under
+//! the database's locale: with locale `C` only A to Z, and its index then holds only A to Z and
+//! digits too, so that other scripts are found, but slowly. "strasse" does not find a name with
+//! "ß", nor "e" one with "é". Terms of one or two characters have no index.
 
 mod filter;
 mod order;
@@ -39,8 +39,9 @@ pub struct SearchBounds {
 
 impl Default for SearchBounds {
     fn default() -> Self {
-        // Some ten milliseconds of SQLite among a million users, with everything in memory; and as many
-        // candidates as are counted, so that the count is exact wherever the index alone answers.
+        // Some ten milliseconds of SQLite among a million users, with everything in memory; and as
+        // many candidates as are counted, so that the count is exact wherever the index alone
+        // answers.
         Self { candidates: MAX_COUNT, window: 10_000 }
     }
 }
@@ -122,8 +123,8 @@ async fn count_and_plan(
     Ok((count, plan, candidates))
 }
 
-/// Returns up to `at_most` users from a position on, by one statement, and one more where the window ended
-/// first.
+/// Returns up to `at_most` users from a position on, by one statement, and one more where the
+/// window ended first.
 pub async fn list_batch(
     db: &Db,
     filter: &UserFilter,
@@ -133,7 +134,7 @@ pub async fn list_batch(
     bounds: SearchBounds,
     at_most: u64,
 ) -> Result<SearchBatch, DbError> {
-    // One more than wanted tells whether there are more.
+    // One more than wanted shows whether there are more.
     let mut users = store::list(db, filter, sort, position, plan, bounds, at_most + 1).await?;
     let end = truncate_page(at_most, &mut users, sort);
     if end.is_some() {
@@ -151,7 +152,8 @@ pub async fn list_batch(
 /// Up to this many candidates are sorted at once, which takes a millisecond.
 const CHEAP_SORT: u64 = 1_000;
 
-/// The window that is tried before sorting more. It costs less than sorting [`CHEAP_SORT`] candidates.
+/// The window that is tried before sorting more. It costs less than sorting [`CHEAP_SORT`]
+/// candidates.
 const NEAR_WINDOW: u64 = 1_000;
 
 /// Returns a page of users.
@@ -230,8 +232,8 @@ pub async fn find(db: &Db, id: UserId) -> Result<Option<UserSummary>, DbError> {
 /// How many accounts are examined before a list is returned that may be empty: some milliseconds.
 const MAX_SCANNED: i64 = 10_000;
 
-/// Returns up to `at_most` matching accounts by ID, after one and up to another, and the ID up to which all
-/// were examined.
+/// Returns up to `at_most` matching accounts by ID, after one and up to another, and the ID up to
+/// which all were examined.
 pub async fn list_ids(
     db: &Db,
     filter: &UserFilter,

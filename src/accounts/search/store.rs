@@ -25,7 +25,8 @@ pub(super) async fn count(
         let enough = query.bind(number(MAX_COUNT + 1));
         let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM users LIMIT {enough}) AS m");
         let matches = numbers(db, query.statement(sql), 1).await?[0];
-        // More candidates than any bound: the order has an index, so a page costs only its own rows.
+        // More candidates than any bound: the order has an index, so a page costs only its own
+        // rows.
         return Ok((u64::MAX, matches));
     }
     if matches!(candidate_source(filter), CandidateSource::AllUsers) {
@@ -85,8 +86,8 @@ pub(super) async fn list(
             format!("SELECT {columns} {rows} LIMIT {limit}")
         }
         SearchPlan::ScanWindow => {
-            // No outer ORDER BY: both engines return the rows in the order of the window, and asking once
-            // more would make SQLite read the whole window before it answers.
+            // No outer ORDER BY: both engines return the rows in the order of the window, and
+            // asking once more would make SQLite read the whole window before it answers.
             let window = query.bind(number(bounds.window));
             let rows = in_order(filter, sort, position, &window, &mut query);
             let all = conditions(filter, false, &mut query).join(" AND ");
@@ -101,8 +102,8 @@ pub(super) async fn list(
     rows.iter().map(row).collect()
 }
 
-/// Returns the last row of a window, if the window is full. Reads only the index, and no further than
-/// the window.
+/// Returns the last row of a window, if the window is full. Reads only the index, and no further
+/// than the window.
 pub(super) async fn find_end_of_window(
     db: &Db,
     filter: &UserFilter,

@@ -30,8 +30,8 @@ pub async fn list_emails(db: &Db, ids: &[UserId]) -> Result<BTreeMap<UserId, Str
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
-    // The list is one value, so that the statement is the same however long it is: preparing one with a
-    // place for each of a thousand IDs takes longer than running it.
+    // The list is one value, so that the statement is the same however long it is: preparing one
+    // with a place for each of a thousand IDs takes longer than running it.
     let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let backend = db.reader().get_database_backend();
     let (is_listed, ids) = match backend {
@@ -59,10 +59,11 @@ pub async fn list_taken(db: &Db, emails: &[&Email]) -> Result<Vec<String>, DbErr
     Ok(taken)
 }
 
-/// Counts the accounts: all of them, the inactive ones, those whose address is not verified, and those
-/// created since an instant. Each is counted up to `at_most`, in an index.
+/// Counts the accounts: all of them, the inactive ones, those whose address is not verified, and
+/// those created since an instant. Each number is counted up to `at_most`.
 pub async fn count(db: &Db, since: OffsetDateTime, at_most: u64) -> Result<[u64; 4], DbError> {
     let of = |condition: &str| {
+        // With a limit inside: counting a large table takes as long as reading its index.
         format!("(SELECT COUNT(*) FROM (SELECT id FROM users {condition} LIMIT {at_most}) AS few)")
     };
     // The conditions are spelled as in the partial indexes, or the planner would not use those.

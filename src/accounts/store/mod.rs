@@ -51,6 +51,7 @@ pub(super) async fn insert(
         row.set(column_of(*field), account.profile.to_stored(*field).into());
     }
     let inserted = user::Entity::insert(row)
+        // Of two sign-ups with one address at once, the unique index lets one insert its row.
         .on_conflict_do_nothing_on([Column::EmailCanonical])
         .exec(transaction.connection())
         .await?;
@@ -78,8 +79,8 @@ pub async fn find_by_id(executor: &impl Executor, id: UserId) -> Result<Option<A
     row.map(account_from_row).transpose()
 }
 
-/// Returns the account as it is now, and locks its row until the transaction ends. Changes to an account and
-/// to what depends on it (links, sessions) begin here, and so they are serialized.
+/// Returns the account as it is now, and locks its row until the transaction ends. Changes to an
+/// account and to what depends on it (links, sessions) begin here, and so they are serialized.
 pub async fn lock(transaction: &Transaction, id: UserId) -> Result<Option<Account>, DbError> {
     // SQLite ignores the lock: a transaction that writes has no rival there.
     let row =

@@ -34,8 +34,9 @@ pub(super) fn account_from_row(row: user::Model) -> Result<Account, DbError> {
     })
 }
 
-/// Parses a row. A value that another program has damaged is a database error and not a reason to panic.
+/// Parses a row, without the permissions of the user's groups.
 pub(crate) fn user_from_row(row: &user::Model) -> Result<User, DbError> {
+    // Another program may have damaged a value: a database error, and no reason to panic.
     let malformed = |column: &str| sea_orm::DbErr::Type(format!("users.{column} of {}", row.id));
     let mut profile = Profile::default();
     for field in ProfileField::ALL {

@@ -1,7 +1,7 @@
 //! Statements that change an account.
 //!
-//! Each registers what the cache must forget after the commit. A rule that must hold, such as the last
-//! superuser, is a condition of the statement.
+//! Each registers what the cache must forget after the commit. A rule that must hold, such as the
+//! last superuser, is a condition of the statement.
 
 use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait as _, SelectStatement};
 use sea_orm::{
@@ -35,8 +35,8 @@ pub async fn set_profile(
     Ok(())
 }
 
-/// Writes a locked account. Returns `false` when it is no longer at `version`, or when it is the last active
-/// superuser and would not stay one. One statement decides.
+/// Writes a locked account. Returns `false` when it is no longer at `version`, or when it is the
+/// last active superuser and would not stay one.
 pub async fn update(
     transaction: &Transaction,
     id: UserId,
@@ -53,6 +53,7 @@ pub async fn update(
         .col_expr(Column::IsSuperuser, Expr::value(update.is_superuser))
         .filter(Column::Version.eq(version));
     if !stays {
+        // A condition of the statement, so that nothing changes between the check and the write.
         update = update.filter(is_not_last_superuser(id));
     }
     let done = update.exec(transaction.connection()).await?;
@@ -68,6 +69,7 @@ pub(in crate::accounts) async fn update_last_login(
 ) -> Result<bool, DbError> {
     let mut update = user::Entity::update_many()
         .col_expr(Column::LastLoginAt, Expr::value(to_micros(now)))
+        // A log-in cancels a pending deletion.
         .col_expr(Column::DeletesAt, Expr::value(None::<i64>))
         .filter(Column::Id.eq(id.0))
         .filter(Column::IsActive.eq(true));
@@ -76,7 +78,9 @@ pub(in crate::accounts) async fn update_last_login(
     }
     if let Some(verified) = verified {
         update = update
+            // A hash of lower cost is renewed at log-in.
             .col_expr(Column::PasswordHash, Expr::value(verified.current.as_str()))
+            // The password may have been changed since it was verified.
             .filter(Column::PasswordHash.eq(verified.stored.as_str()));
     }
     let done = update.exec(transaction.connection()).await?;
@@ -108,14 +112,14 @@ pub(in crate::accounts) async fn update_verified(
     user::Entity::update_many()
         .col_expr(Column::EmailVerifiedAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(id.0))
+        // A second verification does not move the instant of the first.
         .filter(Column::EmailVerifiedAt.is_null())
         .exec(transaction.connection())
         .await?;
     Ok(())
 }
 
-/// Returns whether the address was free. Of two accounts that want one address at once, the unique index
-/// refuses the second, which is answered as if the address had been taken before.
+/// Writes a new address. Returns `false` when it was not free.
 pub(in crate::accounts) async fn update_email(
     transaction: &Transaction,
     id: UserId,
@@ -140,6 +144,7 @@ pub(in crate::accounts) async fn update_email(
         .map_err(DbError::from);
     match done {
         Ok(done) => Ok(done.rows_affected == 1),
+        // Of two accounts that want one address at once, the unique index refuses the second.
         Err(error) if error.is_duplicate() => Ok(false),
         Err(error) => Err(error),
     }
@@ -155,6 +160,7 @@ pub(in crate::accounts) fn is_not_last_superuser(id: UserId) -> Cond {
         .and_where(col(Column::Id).ne(id.0))
         .and_where(col(Column::IsSuperuser).eq(true))
         .and_where(col(Column::IsActive).eq(true))
+        // A superuser whose deletion is pending will not stay one.
         .and_where(col(Column::DeletesAt).is_null())
         .take();
     Cond::any().add(Column::IsSuperuser.eq(false)).add(Expr::exists(another))

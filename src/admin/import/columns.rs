@@ -10,7 +10,8 @@ use super::list::ImportList;
 use super::options::ImportOptions;
 use crate::types::ProfileField;
 
-/// The columns beside those of the profile, and their names in a file, which are also those of our own export.
+/// The columns beside those of the profile, and their names in a file, among them those of our own
+/// export.
 const COLUMNS: [(&str, &[&str]); 5] = [
     ("email", &["email"]),
     ("is_active", &["is_active"]),
@@ -34,6 +35,7 @@ pub(super) fn columns(
         let known = COLUMNS.iter().find(|(_, names)| names.contains(&plain));
         let known = known.map(|(name, _)| *name).or(of_profile.into_iter().find(|it| *it == plain));
         match known {
+            // Without the permission the column is ignored, as an unknown one is.
             Some(name) if name != "verified" || options.may_verify => {
                 if columns.insert(name, place).is_some() {
                     return Err("admin.import.column_twice");
@@ -46,10 +48,10 @@ pub(super) fn columns(
     if columns.contains_key("email") { Ok(columns) } else { Err("admin.import.no_email_column") }
 }
 
-/// Detects the delimiter: spreadsheets in other countries write semicolons, and copied cells have
-/// tabs.
+/// Detects the delimiter.
 pub(super) fn delimiter(text: &str) -> u8 {
     let first = text.lines().next().unwrap_or_default();
+    // Spreadsheets in other countries write semicolons, and copied cells have tabs.
     let most = [b',', b';', b'\t'].into_iter().max_by_key(|symbol| {
         let count = first.bytes().filter(|byte| byte == symbol).count();
         // Of several equally frequent ones the comma wins.

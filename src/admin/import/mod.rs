@@ -25,13 +25,15 @@ pub const MAX_USERS: usize = 20_000;
 /// Parses a file; returns the key of a message when it is not such a list.
 pub fn parse(bytes: &[u8], options: &ImportOptions) -> Result<ImportList, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "admin.import.not_text")?;
-    // Only line feeds are counted, whatever the line endings of the file.
+    // Our own export begins with a byte order mark, for Excel. Only line feeds are counted,
+    // whatever the line endings of the file.
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     if text.trim().is_empty() {
         return Err("admin.import.empty");
     }
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter(&text))
+        // A row of another length is a fault of its line and does not end the parse.
         .flexible(true)
         .trim(Trim::All)
         .from_reader(text.as_bytes());
@@ -54,7 +56,8 @@ pub fn parse(bytes: &[u8], options: &ImportOptions) -> Result<ImportList, &'stat
             faults.push(("", "admin.import.too_wide"));
         }
         let cell = |name| columns.get(name).and_then(|place| record.get(*place)).unwrap_or("");
-        // Without the apostrophe with which our own export keeps spreadsheets from computing a cell.
+        // Without the apostrophe with which our own export keeps spreadsheets from computing a
+        // cell.
         let cell = |name| spreadsheet::unescape(cell(name));
         let user = row::user(cell, options, &mut faults);
         let email = Email::parse(&user.email);

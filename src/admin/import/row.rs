@@ -12,7 +12,8 @@ use crate::admin::imported_user::ImportedUser;
 use crate::crypto::PasswordHash;
 use crate::types::{Email, FromText as _, Language, Profile, ProfileField};
 
-/// Returns the user of a row, and adds what is wrong with it to `faults`: columns with keys of messages.
+/// Returns the user of a row, and adds what is wrong with it to `faults`: columns with keys of
+/// messages.
 pub(super) fn user<'c>(
     cell: impl Fn(&'static str) -> &'c str,
     options: &ImportOptions,

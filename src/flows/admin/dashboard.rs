@@ -13,7 +13,7 @@ use crate::db::DbError;
 use crate::types::DashboardStats;
 use crate::{accounts, audit, sessions};
 
-/// Counts stop here: a larger number tells nothing more and takes its time.
+/// Counts stop here: a larger number says nothing more and takes its time.
 pub const AT_MOST: u64 = 1_000_000;
 
 /// Days in the chart, today included.
@@ -31,6 +31,7 @@ pub async fn stats(ctx: &Context) -> Result<DashboardStats, DbError> {
     let since = now - Duration::DAY;
     let failed = audit::AuditEventKind::LoginFailed;
     let today = midnight.unix_timestamp() / Duration::DAY.whole_seconds();
+    // The counts of past days do not change any more; only today is counted again.
     let mut days = match ctx.dashboard_stats.get_stale().and_then(|it| it.past_days(today)) {
         Some(past) => past,
         None => count(ctx, today - DAYS + 1..today).await?,

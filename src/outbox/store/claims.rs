@@ -1,4 +1,5 @@
-//! Claims on e-mails: one statement decides which node sends an e-mail, and only that node changes it.
+//! Claims on e-mails: one statement decides which node sends an e-mail, and only that node changes
+//! it.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType, SimpleExpr};
 use sea_orm::{
@@ -32,18 +33,20 @@ pub(in crate::outbox) async fn is_any_due(db: &Db, now: OffsetDateTime) -> Resul
 fn is_due(now: OffsetDateTime) -> SimpleExpr {
     Column::DueAt
         .lte(to_micros(now))
+        // While nodes are replaced one by one, a newer one may have written an e-mail that this one
+        // does not know; it also sends it.
         .and(Column::Kind.is_in(EmailKind::ALL.map(EmailKind::as_str)))
         .and(Column::Language.is_in(Language::ALL.map(Language::tag)))
 }
 
-/// Returns the condition that an e-mail is still claimed since an instant, which tells the claims of nodes
-/// apart: the end of a claim moves while the e-mail is sent, and a claim of another node begins later.
+/// Returns the condition that an e-mail is still claimed since an instant.
 pub(super) fn is_claimed_since(claimed_at: OffsetDateTime) -> SimpleExpr {
+    // The beginning identifies a claim: its end moves while the e-mail is sent, and the claim of
+    // another node begins later.
     Column::ClaimedAt.eq(to_micros(claimed_at)).and(Column::IsClaimed.eq(true))
 }
 
-/// Claims e-mails that are due, and returns those that this statement, and no other, has claimed. Rows that another node is claiming at
-/// this moment are passed over, and a row that it has claimed is not due any more.
+/// Claims e-mails that are due, and returns those that this statement, and no other, has claimed.
 pub(in crate::outbox) async fn update_claimed(
     db: &Db,
     now: OffsetDateTime,
@@ -56,6 +59,7 @@ pub(in crate::outbox) async fn update_claimed(
         .filter(is_due(now))
         .order_by(Column::DueAt, Order::Asc)
         .limit(at_most)
+        // Rows that another node is claiming at this moment are passed over, without waiting.
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_query();
     let mut rows = outbox::Entity::update_many()
@@ -64,9 +68,11 @@ pub(in crate::outbox) async fn update_claimed(
         .col_expr(Column::IsClaimed, Expr::value(true))
         .col_expr(Column::ClaimedAt, Expr::value(to_micros(now)))
         .filter(Column::Id.in_subquery(due))
+        // A row that another node has claimed since the subquery is not due any more.
         .filter(Column::DueAt.lte(to_micros(now)))
         .exec_with_returning(db.writer())
         .await?;
+    // In the order in which they were written: of two reset links, the last one works.
     rows.sort_by_key(|row| row.id);
     Ok(rows)
 }
@@ -102,6 +108,7 @@ pub(in crate::outbox) async fn update_released(
 ) -> Result<(), DbError> {
     outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(at)))
+        // Claiming counted an attempt that was not made.
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).sub(1))
         .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -111,7 +118,7 @@ pub(in crate::outbox) async fn update_released(
     Ok(())
 }
 
-/// Moves the end of a claim. E-mails that are finished, or that another node has claimed, are left alone.
+/// Moves the end of a claim. Leaves e-mails alone that are finished or claimed by another node.
 pub(in crate::outbox) async fn update_renewed(
     db: &Db,
     ids: &[i64],

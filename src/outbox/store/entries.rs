@@ -41,15 +41,14 @@ pub struct OutboxEntry {
     pub reason: String,
 }
 
-/// Lists all e-mails, newest first: at most `at_most` of a status, older than the e-mail `before`.
-///
-/// Each status has its index, and the rest is read from the newest on.
+/// Lists the e-mails of a status, or all, newest first: at most `at_most`, older than `before`.
 pub async fn list(
     db: &Db,
     status: Option<DeliveryStatus>,
     before: Option<i64>,
     at_most: u64,
 ) -> Result<Vec<OutboxEntry>, DbError> {
+    // Each status has its index, which is read from the newest e-mail on.
     let mut emails = outbox::Entity::find();
     emails = match status {
         None => emails,

@@ -75,6 +75,7 @@ pub(super) async fn update_sent(db: &Db, id: i64, now: OffsetDateTime) -> Result
     outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(None::<i64>))
         .col_expr(Column::SentAt, Expr::value(to_micros(now)))
+        // Another node may have given it up while the mail server accepted it.
         .col_expr(Column::FailedAt, Expr::value(None::<i64>))
         .col_expr(Column::Sealed, Expr::value(""))
         .col_expr(Column::LastError, Expr::value(""))
@@ -122,8 +123,7 @@ pub(super) async fn update_due(
     Ok(())
 }
 
-/// Makes an e-mail due now that has failed and waits; returns `false` for every other. An e-mail that a
-/// node is sending is left alone, or it would be sent twice.
+/// Makes an e-mail due now that has failed and waits; returns `false` for every other.
 pub async fn retry_now(
     transaction: &Transaction,
     id: i64,
@@ -133,13 +133,14 @@ pub async fn retry_now(
         .col_expr(Column::DueAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(id))
         .filter(Column::DueAt.is_not_null())
+        // An e-mail that a node is sending would be sent twice.
         .filter(Column::IsClaimed.eq(false))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
 }
 
-/// Deletes a claimed e-mail that is not sent, because no account needs it.
+/// Deletes a claimed e-mail.
 pub async fn discard(db: &Db, request: &ClaimedEmail) -> Result<(), DbError> {
     outbox::Entity::delete_many()
         .filter(Column::Id.eq(request.id))
@@ -167,6 +168,7 @@ pub(super) async fn delete_finished(
         .select_only()
         .column(Column::Id)
         .filter(Column::CreatedAt.lt(to_micros(before)))
+        // An e-mail of a kind that no node knows any more is never claimed, and so never finished.
         .filter(Column::DueAt.is_null().or(Column::ExpiresAt.lt(to_micros(before))))
         .limit(at_most)
         .into_query();

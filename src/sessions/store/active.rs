@@ -1,4 +1,5 @@
-//! Queries on active sessions: those that have neither ended nor expired and whose user may use them.
+//! Queries on active sessions: those that have neither ended nor expired and whose user may use
+//! them.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -62,13 +63,13 @@ pub(super) async fn find_rows(
     })
 }
 
-/// Returns when a session ends if it is not used any more.
+/// Returns when a session ends unless it is used again.
 fn ends_at(row: &session::Model, rules: SessionRules) -> OffsetDateTime {
     let expires_at = from_micros(row.expires_at);
     rules.idle.map_or(expires_at, |idle| Ord::min(expires_at, from_micros(row.last_seen_at) + idle))
 }
 
-/// Lists the active sessions of a user: `this` first, then by last use. The total comes with each row, which saves a second statement.
+/// Lists the active sessions of a user: `this` first, then by last use.
 pub(in crate::sessions) async fn list_active(
     db: &Db,
     user: UserId,
@@ -82,6 +83,7 @@ pub(in crate::sessions) async fn list_active(
         .select_only()
         .columns([Column::Id, Column::CreatedAt, Column::LastSeenAt])
         .columns([Column::UserAgent, Column::Ip, Column::AuthMethod])
+        // The total comes with each row, which saves a second statement.
         .expr_as(Expr::cust("COUNT(*) OVER ()"), "active")
         .filter(Column::UserId.eq(user.0))
         .filter(Column::EndedAt.is_null())

@@ -36,8 +36,8 @@ pub(in crate::sessions) async fn end_excess(
     rules: SessionRules,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
-    // Ranked within each user agent: a program that logs in again and again pushes out its own least
-    // recently used sessions before those of other programs.
+    // Ranked within each user agent: a program that logs in again and again pushes out its own
+    // least recently used sessions before those of other programs.
     let rank_in_user_agent =
         Expr::cust("ROW_NUMBER() OVER (PARTITION BY user_agent ORDER BY last_seen_at DESC, id)");
     let beyond = session::Entity::find()
@@ -102,8 +102,8 @@ pub async fn end_from(
     Ok(done.rows_affected == 1)
 }
 
-/// Ends every active session of a user but `acting`; returns their ids. If `acting` has itself ended, none
-/// is ended: of two that end each other, one remains.
+/// Ends every active session of a user but `acting`; returns their ids. Ends none if `acting` has
+/// itself ended.
 pub async fn end_others(
     transaction: &Transaction,
     user: UserId,
@@ -116,13 +116,15 @@ pub async fn end_others(
         .filter(Column::UserId.eq(user.0))
         .filter(Column::Id.ne(acting.to_string()))
         .filter(Column::ExpiresAt.gt(to_micros(now)))
+        // Of two sessions that end each other, one remains.
         .filter(Expr::exists(select_active(acting, now)))
         .exec_with_returning(transaction.connection())
         .await?;
     Ok(ended(transaction, &rows))
 }
 
-/// Ends every session of a user but `except`; returns their ids. The caller holds the lock on the account.
+/// Ends every session of a user but `except`; returns their ids. The caller holds the lock on the
+/// account.
 pub async fn end_all(
     transaction: &Transaction,
     user: UserId,
@@ -138,10 +140,11 @@ pub async fn end_all(
     Ok(ended(transaction, &rows))
 }
 
-/// Locks the account, so that statements that end its sessions, and log-ins, run one after the other.
+/// Locks the account, so that statements that end its sessions, and log-ins, run one after the
+/// other.
 async fn lock_owner(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
-    // Two updates of many rows could deadlock; and of two sessions that end each other, the second must
-    // see that it has ended. SQLite has one writer anyway.
+    // Two updates of many rows could deadlock; and of two sessions that end each other, the second
+    // must see that it has ended. SQLite has one writer anyway.
     user::Entity::find_by_id(user.0)
         .select_only()
         .column(user::Column::Id)
@@ -161,6 +164,7 @@ fn update_ended(why: EndReason, now: OffsetDateTime) -> UpdateMany<session::Enti
 
 /// Selects a row if this session is active.
 fn select_active(session: SessionId, now: OffsetDateTime) -> SelectStatement {
+    // The statement changes the same table, so the subquery needs a name of its own for it.
     let acting = Alias::new("asking");
     let column = |column: Column| Expr::col((acting.clone(), column));
     Query::select()

@@ -1,6 +1,7 @@
 //! Queries on `sessions`.
 //!
-//! Here are those that concern any session; active sessions, rotation and ending have files of their own.
+//! Here are those that concern any session; active sessions, rotation and ending have files of
+//! their own.
 
 mod active;
 mod ending;
@@ -57,7 +58,7 @@ pub(in crate::sessions) async fn insert(
     Ok(())
 }
 
-/// Records the use of a session, unless a later use is recorded already.
+/// Records the use of a session.
 pub(in crate::sessions) async fn touch(
     db: &Db,
     session: SessionId,
@@ -67,6 +68,7 @@ pub(in crate::sessions) async fn touch(
         .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(session.to_string()))
         .filter(Column::EndedAt.is_null())
+        // Another node may have recorded a later use.
         .filter(Column::LastSeenAt.lt(to_micros(now)))
         .exec(db.writer())
         .await?;

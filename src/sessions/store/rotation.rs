@@ -1,7 +1,7 @@
 //! The tokens of a session: which ones are valid, their rotation, and its confirmation.
 //!
-//! Each change is one conditional statement, so that of several requests at once one rotates. Does not
-//! verify tokens.
+//! Each change is one conditional statement, so that of several requests at once one rotates. Does
+//! not verify tokens.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
@@ -39,6 +39,8 @@ pub(in crate::sessions) async fn find_token_state(
 ) -> Result<IfActive<TokenState>, DbError> {
     let found = find_rows(db, session, rules, now).await?;
     Ok(found.map(|(row, _)| TokenState {
+        // A row of an older version has nothing here, or another ID, and counts as confirmed: nodes
+        // can be replaced one by one.
         is_unconfirmed: row.unconfirmed_jti.as_ref() == Some(&row.current_jti),
         last_seen_at: row.last_seen_at,
         current: RefreshToken {
@@ -52,8 +54,7 @@ pub(in crate::sessions) async fn find_token_state(
     }))
 }
 
-/// Rotates the refresh token, if it is still the current one: the one statement that decides which
-/// of several requests rotates.
+/// Rotates the refresh token, if it is still the current one.
 pub(in crate::sessions) async fn rotate(
     transaction: &Transaction,
     presented: &RefreshToken,
@@ -75,6 +76,7 @@ pub(in crate::sessions) async fn rotate(
     let done = session::Entity::update_many()
         .col_expr(Column::CurrentJti, Expr::value(next.id.as_str()))
         .col_expr(Column::PreviousJti, Expr::value(presented.id.as_str()))
+        // Until a token of this rotation is used, its response may have been lost.
         .col_expr(Column::UnconfirmedJti, Expr::value(next.id.as_str()))
         .col_expr(Column::RotatedAt, Expr::value(to_micros(now)))
         .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
@@ -82,6 +84,7 @@ pub(in crate::sessions) async fn rotate(
         .col_expr(Column::UserAgent, Expr::value(info.user_agent.as_str()))
         .filter(Column::Id.eq(presented.session.to_string()))
         .filter(Column::UserId.eq(presented.user.0))
+        // Of several requests with one token, only the first still finds it here.
         .filter(Column::CurrentJti.eq(presented.id.as_str()))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
@@ -92,8 +95,7 @@ pub(in crate::sessions) async fn rotate(
     Ok(done.rows_affected == 1)
 }
 
-/// Accepts a replaced token, if no token of the rotation that replaced it has been used. Confirming
-/// the rotation changes the same row, so one of the two is first.
+/// Accepts a replaced token, if no token of the rotation that replaced it has been used.
 pub(in crate::sessions) async fn reuse_successor(
     transaction: &Transaction,
     presented: &RefreshToken,
@@ -103,6 +105,7 @@ pub(in crate::sessions) async fn reuse_successor(
         .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(presented.session.to_string()))
         .filter(Column::PreviousJti.eq(presented.id.as_str()))
+        // Confirming the rotation changes the same row, so one of the two is first.
         .filter(Expr::col(Column::UnconfirmedJti).equals(Column::CurrentJti))
         .filter(Column::EndedAt.is_null())
         .exec(transaction.connection())
@@ -119,6 +122,7 @@ pub(in crate::sessions) async fn confirm(
     session::Entity::update_many()
         .col_expr(Column::UnconfirmedJti, Expr::value(None::<String>))
         .filter(Column::Id.eq(session.to_string()))
+        // A later rotation has its own confirmation.
         .filter(Column::UnconfirmedJti.eq(rotation))
         .exec(db.writer())
         .await?;

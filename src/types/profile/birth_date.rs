@@ -48,6 +48,7 @@ impl BirthDate {
     /// Parses what [`Display`](fmt::Display) writes.
     #[must_use]
     pub fn from_iso(text: &str) -> Option<Self> {
+        // The parser of `time` also accepts a sign before the year.
         let is_iso = text.len() == 10 && text.as_bytes()[0].is_ascii_digit();
         let date = Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
         is_iso.then_some(Self(date))

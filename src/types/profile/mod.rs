@@ -55,8 +55,8 @@ impl FieldValue for Option<BirthDate> {
     }
 }
 
-/// Defines the profile, and what stores, forms, the API, imports and the audit log need to know about its
-/// fields. A new built-in field is one line of this table.
+/// Defines the profile, and what stores, forms, the API, imports and the audit log need to know
+/// about its fields. A new built-in field is one line of this table.
 macro_rules! profile_fields {
     ($($(#[$doc:meta])+ $variant:ident, $field:ident: $type:ty;)+) => {
         /// What users say about themselves.
@@ -93,7 +93,8 @@ macro_rules! profile_fields {
                 }
             }
 
-            /// Sets a field to the value of its column. Returns `false` when the value is malformed.
+            /// Sets a field to the value of its column. Returns `false` when the value is
+            /// malformed.
             #[must_use]
             pub fn set_stored(&mut self, field: ProfileField, stored: Option<&str>) -> bool {
                 match field {

@@ -26,6 +26,7 @@ impl Name {
     /// Parses a name: composes it (NFC), and drops white space and invisible characters around it.
     pub fn parse(typed: &str) -> Result<Self, NameError> {
         let typed = text::normalized(typed);
+        // Counted composed: a Hangul syllable is one character, not three.
         if typed.chars().count() > Self::MAX {
             return Err(NameError::TooLong);
         }

@@ -55,7 +55,7 @@ async fn index(
 ) -> Result<Page, Error> {
     let before = before.filter(|before| *before > 0);
     let reader = signed_in.user().id;
-    // One more than is shown tells whether there are older ones.
+    // One more than is shown, to know whether there are older ones.
     let mut events = audit::list_of_user(&ctx.db, reader, before, ON_A_PAGE as u64 + 1).await?;
     let has_older = events.len() > ON_A_PAGE;
     events.truncate(ON_A_PAGE);

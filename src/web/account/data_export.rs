@@ -20,14 +20,14 @@ struct ExportFile {
     disposition: Header<'static>,
 }
 
-/// Downloads the file. A thief of an unlocked phone would want it, so a recent reauthentication is
-/// required.
+/// Downloads the file. Requires a recent reauthentication.
 #[get("/account/export")]
 async fn show(
     signed_in: SignedIn,
     page: PageContext,
     ctx: &State<Context>,
 ) -> Result<ExportFile, Error> {
+    // A thief of an unlocked phone would want the file.
     if !guards::has_reauthenticated(ctx, &signed_in).await? {
         return Err(Error::ReauthenticationRequired(page.path_and_query().to_owned()));
     }

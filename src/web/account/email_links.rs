@@ -103,6 +103,7 @@ async fn take_token(
 ) -> Result<Response, Error> {
     match find(request.context, token).await? {
         Some((found, _)) if found == action => {
+            // So that the token is in no history, `Referer` or screenshot.
             cookies::set_link_token(request.cookies, request.context, token.expose());
             Ok(Response::redirect_to(paths::EMAIL_LINK))
         }
@@ -233,7 +234,7 @@ async fn verify(
     }
 }
 
-/// Renders the page again. Its form goes to the path that reads the token from the cookie.
+/// Renders the page again.
 async fn reject(
     token: &Secret,
     form: &Submitted<EmailLinkForm>,
@@ -243,6 +244,7 @@ async fn reject(
     let Some(found) = find(request.context, token).await? else {
         return dead_link(token, request).await.map(Response::Page);
     };
+    // The form of the page goes to the path that reads the token from the cookie.
     cookies::set_link_token(request.cookies, request.context, token.expose());
     form.reject_on(&found, rejection, request).await
 }

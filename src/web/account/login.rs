@@ -1,7 +1,7 @@
 //! The log-in page.
 //!
-//! The use case decides about the log-in. This module only chooses the sentence for a failure, which must
-//! be the same for every failure that a stranger can cause.
+//! The use case decides about the log-in. This module only chooses the sentence for a failure,
+//! which must be the same for every failure that a stranger can cause.
 
 use askama::Template;
 use rocket::{Route, get, post, routes};
@@ -88,7 +88,8 @@ async fn create(
 }
 
 fn rejection(error: LoginError, request: &RequestContext<'_>) -> Result<Rejection, Error> {
-    // The sentence is the same for everybody, so it must also help a user who has yet to open the e-mail.
+    // The sentence is the same for everybody, so it must also help a user who has yet to open the
+    // e-mail.
     let is_mandatory = request.context.settings.email_verification == EmailVerification::Mandatory;
     match error {
         LoginError::Unverified => Ok(Rejection::on_form("login.wrong_or_unverified")),

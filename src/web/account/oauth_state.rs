@@ -20,6 +20,7 @@ use crate::oauth::{AuthorizationRequest, ProviderUser};
 use crate::types::{Email, Name, Secret};
 use crate::web::request_context::RequestContext;
 
+/// The labels under which the cookies are sealed: one does not open as the other.
 const OAUTH_STATE: &str = "away at a provider";
 const PENDING_SIGNUP: &str = "newcomer without an address";
 
@@ -107,6 +108,7 @@ impl<'r> FromRequest<'r> for OAuthState {
             .and_then(|it| unseal::<Self>(ctx, OAUTH_STATE, it));
         match state.filter(|state| is_valid(state.until, ctx.clock.now())) {
             Some(state) => Outcome::Success(state),
+            // `callback_without_state` answers then.
             None => Outcome::Forward(Status::Forbidden),
         }
     }
@@ -176,6 +178,7 @@ fn unseal<T: DeserializeOwned>(ctx: &Context, label: &str, sealed: &str) -> Opti
 }
 
 fn is_valid(until: i64, now: OffsetDateTime) -> bool {
+    // The browser alone decides how long it keeps a cookie.
     now.unix_timestamp() < until
 }
 

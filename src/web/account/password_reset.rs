@@ -112,14 +112,15 @@ fn sent(page: PageContext) -> Result<Page, Error> {
     message_page::render(&page, "password_reset.sent.title", "password_reset.sent.text")
 }
 
-/// Moves the token from the URL to a cookie before a page is rendered, so that it is in no history,
-/// `Referer` or screenshot. Opening the link uses nothing up; the form does.
+/// Moves the token from the URL to a cookie before a page is rendered. Only the form uses the link
+/// up.
 #[get("/account/password/reset/<token>")]
 async fn arrive(token: LinkToken, request: RequestContext<'_>) -> Result<Response, Error> {
     let (ctx, token) = (request.context, token.secret());
     if flows::account::password_reset::find_email(ctx, token).await?.is_none() {
         return message_page::dead_link(&request.page).map(Response::Page);
     }
+    // So that the token is in no history, `Referer` or screenshot.
     cookies::set_link_token(request.cookies, ctx, token.expose());
     Ok(Response::redirect_to(paths::PASSWORD_RESET_NEW))
 }
@@ -211,7 +212,7 @@ async fn reject(
     }
 }
 
-/// Renders the form again. A dead link is reported whatever the form holds.
+/// Renders the form again, or reports that the link is dead.
 async fn rerender(
     token: &Secret,
     form: &Submitted<PasswordResetForm>,

@@ -63,8 +63,7 @@ enum StrengthResponse {
     TooSoon((), Header<'static>),
 }
 
-/// Checks a password. It comes in the body, not in the URL, which proxies log; the form token comes
-/// with it.
+/// Checks a password. It comes by POST, because proxies log URLs.
 #[post("/account/password/strength", data = "<form>")]
 async fn create(
     form: Submitted<PasswordStrengthForm>,

@@ -28,7 +28,8 @@ form! {
 }
 
 impl ProfileForm {
-    /// Returns the values of a form without errors, with the user's language where the form has none.
+    /// Returns the values of a form without errors, with the user's language where the form has
+    /// none.
     fn values(&self, user: &User) -> Option<(Profile, Language)> {
         Some((self.profile.profile()?, self.language.value()?.unwrap_or(user.language)))
     }

@@ -43,7 +43,6 @@ struct ReauthenticationPage<'a> {
     login_methods: Vec<LoginMethod>,
 }
 
-/// A user without a password reauthenticates by a provider.
 impl FormPage<SignedIn> for ReauthenticationForm {
     async fn render(
         form: FormView,
@@ -52,6 +51,7 @@ impl FormPage<SignedIn> for ReauthenticationForm {
     ) -> Result<Page, Error> {
         let (page, user) = (&request.page, signed_in.user());
         let has_password = user.has_password;
+        // A user without a password reauthenticates by a provider.
         let (login_methods, origins) = if has_password {
             Default::default()
         } else {

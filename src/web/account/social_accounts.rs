@@ -80,6 +80,7 @@ async fn destroy(
 ) -> Result<Response, Error> {
     let (ctx, user, id) = (request.context, signed_in.user().id, id.unwrap_or_default());
     if !guards::has_reauthenticated(ctx, &signed_in).await? {
+        // To the list, because this URL has no GET.
         return Err(Error::ReauthenticationRequired(paths::SOCIAL_ACCOUNTS.to_owned()));
     }
     match flows::account::social_accounts::disconnect(ctx, user, id, request.info).await {

@@ -58,6 +58,7 @@ async fn create(
         Some(user) if guards::has_reauthenticated(ctx, user).await? => {
             OAuthPurpose::Connect(user.session().to_string())
         }
+        // To the list, because this URL has no GET.
         Some(_) => return Err(Error::ReauthenticationRequired(paths::SOCIAL_ACCOUNTS.to_owned())),
     };
     let is_reauthentication = matches!(purpose, OAuthPurpose::Reauthenticate(_));
@@ -87,6 +88,7 @@ async fn callback(
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
     let (ctx, info, page) = (request.context, request.info, &request.page);
+    // First of all: another site may have sent the browser here (RFC 6749, 10.12).
     let Some(authorization) = state.request(ctx, slug, query.state.unwrap_or_default()) else {
         return stale_state(page);
     };
@@ -167,9 +169,9 @@ async fn complete(
     }
 }
 
-/// Returns the user if this is still the session in which the request began; another user may have
-/// logged in meanwhile.
+/// Returns the user if this is still the session in which the request began.
 fn same_session(page: &PageContext, session: &str) -> Option<(UserId, SessionId)> {
+    // Another user may have logged in meanwhile, in another tab.
     let user = page.user().filter(|user| user.session().to_string() == session)?;
     Some((user.user().id, user.session()))
 }

@@ -75,6 +75,7 @@ async fn show(
         (None, None)
     };
     let warnings = may(Permission::SettingsView).then(|| {
+        // Without the mail server, for which the page would wait.
         let found = flows::system::checks::check_quickly(&ctx.settings, rocket.address);
         found.iter().map(|finding| super::settings::sentence(&page, finding)).collect()
     });
@@ -87,6 +88,7 @@ async fn user_stats(
 ) -> Result<(Vec<(&'static str, String)>, Vec<Day>, u64), Error> {
     let stats = flows::admin::dashboard::stats(ctx).await?;
     let tallest = stats.days.iter().map(|(_, signups, logins)| *signups.max(logins)).max();
+    // Heights are divided by it, so it is never 0.
     let tallest = tallest.unwrap_or_default().max(1);
     let wide = WIDTH / u64::try_from(stats.days.len().max(1)).unwrap_or(1);
     let days = stats.days.iter().zip(0_u64..).map(|(&(day, signups, logins), place)| {

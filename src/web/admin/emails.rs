@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
 /// E-mails on a page, which weighs 30 kB at most.
 const PAGE_SIZE: usize = 25;
 
-/// The fates: form value and key.
+/// The states: form value and translation key.
 const STATES: [(&str, &str); 4] = [
     ("", "admin.emails.all"),
     ("waiting", "admin.emails.waiting"),
@@ -46,7 +46,7 @@ struct EmailsPage {
     older: Option<i64>,
 }
 
-/// An e-mail in words.
+/// An e-mail in the reader's language.
 pub(crate) struct EmailRow {
     pub id: i64,
     pub recipient: String,
@@ -59,7 +59,8 @@ pub(crate) struct EmailRow {
     pub is_waiting: bool,
 }
 
-/// A `state` that there is not shows all, and a `before` that is no number the newest.
+/// Lists the e-mails of a state, newest first. An unknown `state` lists all, and a `before` that is
+/// not a number begins with the newest.
 #[get("/admin/mail?<state>&<before>")]
 async fn index(
     state: Option<&str>,
@@ -75,6 +76,7 @@ async fn index(
         _ => ("", None),
     };
     let before = before.filter(|before| *before > 0);
+    // One more than is shown, to know whether there are more.
     let mut emails = outbox::list(&ctx.db, status, before, PAGE_SIZE as u64 + 1).await?;
     let has_older = emails.len() > PAGE_SIZE;
     emails.truncate(PAGE_SIZE);
@@ -123,7 +125,7 @@ pub(crate) fn row(page: &PageContext, email: OutboxEntry) -> EmailRow {
     }
 }
 
-/// The key of an kind: a new one does not compile without.
+/// Returns the translation key of a kind; a new kind does not compile without one.
 pub(crate) fn kind_key(kind: Option<EmailKind>) -> &'static str {
     let Some(kind) = kind else { return "admin.emails.kind.other" };
     match kind {

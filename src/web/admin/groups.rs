@@ -130,6 +130,7 @@ struct DeletePage<'a> {
 
 #[get("/admin/groups")]
 async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
+    // One more than is shown, to know whether there are more.
     let mut groups = groups::list(&ctx.db, MAX_LISTED as u64 + 1).await?;
     let has_more = groups.len() > MAX_LISTED;
     groups.truncate(MAX_LISTED);
@@ -138,9 +139,9 @@ async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Context>) -> R
     Page::render(&GroupsPage { page, groups, has_more, may_add })
 }
 
-/// Asks for reauthentication before the form, because the way there would lose what was typed.
 #[get("/admin/groups/new")]
 async fn new(reader: ChangesUsers, request: RequestContext<'_>) -> Result<Page, Error> {
+    // Before the form, because the way there would lose what was typed.
     request.require_reauthentication(&reader.0)?;
     let subject = GroupSubject { group: None, reader: reader.0 };
     GroupForm::render(FormView::empty(""), &subject, &request).await

@@ -43,6 +43,7 @@ async fn show(
         name: setting.name.clone(),
         value: match (&setting.value, setting.name.as_str()) {
             (Some(value), _) => value.clone(),
+            // These two are settings of Rocket.
             (None, "address") => rocket.address.to_string(),
             (None, "port") => rocket.port.to_string(),
             (None, name) => ctx.settings.default_of(name),

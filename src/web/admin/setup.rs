@@ -62,14 +62,15 @@ impl FormPage for SetupForm {
     }
 }
 
-/// Moves the token from the URL to a cookie before a page is rendered, so that it is in no history,
-/// `Referer` or screenshot. Opening the link uses nothing up; the form does.
+/// Moves the token from the URL to a cookie before a page is rendered. Only the form uses the link
+/// up.
 #[get("/admin/setup/<token>")]
 async fn follow_link(token: LinkToken, request: RequestContext<'_>) -> Result<Response, Error> {
     let token = token.secret();
     if !flows::admin::setup::is_link_valid(request.context, token).await? {
         return invalid_link(token, &request).await.map(Response::Page);
     }
+    // So that the token is in no history, `Referer` or screenshot.
     cookies::set_link_token(request.cookies, request.context, token.expose());
     Ok(Response::redirect_to(paths::ADMIN_SETUP))
 }
@@ -89,6 +90,7 @@ async fn new(request: RequestContext<'_>) -> Result<Page, Error> {
     if flows::admin::setup::is_link_valid(ctx, &token).await? {
         return SetupForm::render(FormView::empty(""), &(), &request).await;
     }
+    // Such a browser probably stores no cookies, and the link may be valid.
     if !cookies::has_any_of_ours(jar, ctx) {
         return message_page::no_cookies(&request.page);
     }

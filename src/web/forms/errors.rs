@@ -77,8 +77,9 @@ impl FormErrors {
         self.push(Some(field), FormError::new(key));
     }
 
-    /// Adds an error once: a field that is sent a thousand times is one mistake and one sentence.
+    /// Adds an error, once.
     pub(crate) fn push(&mut self, field: Option<&'static str>, error: FormError) {
+        // A field that is sent a thousand times is one mistake and one sentence.
         if !self.0.contains(&(field, error.clone())) {
             self.0.push((field, error));
         }

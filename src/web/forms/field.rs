@@ -47,7 +47,8 @@ pub(crate) trait FieldType: Sized {
     fn add_retained(&self, name: &'static str, values: &mut Vec<(&'static str, String)>);
 }
 
-/// A part of a form, which [`form!`](super::form) declares like a form. Its fields keep their own names.
+/// A part of a form, which [`form!`](super::form) declares like a form. Its fields keep their own
+/// names.
 impl<F: Form> FieldType for F {
     fn specs(_: &'static str) -> Vec<FieldSpec> {
         F::fields()
@@ -82,6 +83,7 @@ impl<T: FromText> FieldType for Field<T> {
     fn read(data: &FormData<'_>, name: &'static str) -> Self {
         let raw = data.first(name);
         let parsed = T::from_text(raw, data.today);
+        // A secret stays in its own type alone, which erases it.
         Self { raw: if T::IS_SECRET { String::new() } else { raw.to_owned() }, parsed }
     }
 
@@ -105,8 +107,8 @@ impl<T: Clone> Field<T> {
     }
 }
 
-/// A field that may be sent more than once, such as checkboxes of one name: all values, or what is wrong
-/// with one of them.
+/// A field that may be sent more than once, such as checkboxes of one name: all values, or what is
+/// wrong with one of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Choices<T> {
     raw: Vec<String>,

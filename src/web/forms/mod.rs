@@ -1,9 +1,9 @@
 //! Forms: what was sent, what is wrong with it, and how it is rendered again.
 //!
-//! A form is a struct of fields, declared by [`form!`]. Each field reads itself once and keeps the typed
-//! text beside its value or its error ([`Field`]), so no handler parses anything, and a handler gets
-//! values only from a form without errors ([`Submitted::parsed`]). The rules are those of the types
-//! (`types::FromText`); this module has none.
+//! A form is a struct of fields, declared by [`form!`]. Each field reads itself once and keeps the
+//! typed text beside its value or its error ([`Field`]), so no handler parses anything, and a
+//! handler gets values only from a form without errors ([`Submitted::parsed`]). The rules are those
+//! of the types (`types::FromText`); this module has none.
 
 mod errors;
 mod field;
@@ -47,7 +47,8 @@ pub(crate) trait ParsedForm: Form {
     fn parsed(&self) -> Option<Self::Parsed>;
 }
 
-/// A form with a page. `Subject` is what the page needs beside the form, such as the group it changes.
+/// A form with a page. `Subject` is what the page needs beside the form, such as the group it
+/// changes.
 pub(crate) trait FormPage<Subject = ()>: Form {
     async fn render(
         form: FormView,
@@ -76,11 +77,13 @@ macro_rules! form {
             }
 
             fn read_fields(data: &$crate::web::forms::FormData<'_>) -> Self {
+                // Unused in a form without fields.
                 let _ = data;
                 Self { $( $field: $crate::web::forms::FieldType::read(data, stringify!($field)) ),* }
             }
 
             fn find_errors(&self, errors: &mut ::validator::ValidationErrors) {
+                // Unused in a form without fields.
                 let _ = &errors;
                 $( $crate::web::forms::FieldType::add_errors(
                     &self.$field, stringify!($field), errors,
@@ -114,7 +117,8 @@ macro_rules! form {
 pub(crate) use form;
 
 form! {
-    /// A form with a button and its token. The token has been checked before a handler sees the form.
+    /// A form with a button and its token. The token has been checked before a handler sees the
+    /// form.
     #[derive(Debug)]
     pub(crate) struct ButtonForm {
         csrf: Hidden,

@@ -4,8 +4,8 @@ use super::{Field, form};
 use crate::types::{BirthDate, Gender, Name, Profile, ProfileField, User};
 
 form! {
-    /// What a user says about themselves. A page that does not show a field does not send it, and an
-    /// unsent field is empty.
+    /// What a user says about themselves. A page that does not show a field does not send it, and
+    /// an unsent field is empty.
     #[derive(Debug)]
     pub(crate) struct ProfileFields {
         pub name: Field<Name>,

@@ -95,6 +95,7 @@ pub(super) async fn receive_fields(
     let user = guards::current_user(request).await.as_ref().map_err(|unknown| unknown.0)?;
     let token = token.unwrap_or_default();
     if !csrf::is_valid_token(request, ctx, user.as_ref(), token) {
+        // The form was rendered for a visitor, and the browser has logged in since, in another tab.
         if user.is_some() && csrf::is_visitor_token(token) {
             let next = fields.iter().find(|field| field.name == NEXT);
             already_logged_in::remember(request, next.map_or("", |next| &next.value));
@@ -105,8 +106,7 @@ pub(super) async fn receive_fields(
     Ok(fields)
 }
 
-/// Collects the errors of the body's bytes and of the form's fields. A field whose bytes are malformed
-/// has no other error: what it means cannot be known.
+/// Collects the errors of the body's bytes and of the form's fields.
 fn find_errors<F: Form>(form: &F, fields: &[urlencoded::FormField]) -> FormErrors {
     let mut errors = FormErrors::default();
     let mut malformed = Vec::new();
@@ -125,6 +125,7 @@ fn find_errors<F: Form>(form: &F, fields: &[urlencoded::FormField]) -> FormError
     }
     let broken = form.validate().err();
     let broken = broken.as_ref().map(ValidationErrors::field_errors).unwrap_or_default();
+    // A field whose bytes are malformed has no other error: its value is not known.
     for spec in specs.iter().filter(|spec| !malformed.contains(&spec.name)) {
         for error in broken.get(spec.name).into_iter().flat_map(|errors| errors.iter()) {
             errors.push(Some(spec.name), FormError::from(error));

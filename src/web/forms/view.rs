@@ -25,7 +25,8 @@ impl FormView {
         Self { values: values.into_iter().collect(), ..Self::default() }
     }
 
-    /// Returns a submitted form with its retained values and its errors, in the order of its fields.
+    /// Returns a submitted form with its retained values and its errors, in the order of its
+    /// fields.
     pub(crate) fn of<F: Form>(form: &F, errors: &FormErrors, language: Language) -> Self {
         let values = form.retained_values();
         let next = values.iter().find(|(name, _)| *name == "next");

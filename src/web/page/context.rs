@@ -43,7 +43,7 @@ pub struct PageContext {
     is_mail_delivered: bool,
 }
 
-/// Fails when the database cannot tell who is logged in.
+/// Fails when the database cannot say who is logged in.
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for PageContext {
     type Error = ();
@@ -72,11 +72,13 @@ impl PageContext {
 
     fn build<'r>(request: &'r Request<'_>, user: Option<SignedIn>) -> Option<(Self, &'r Context)> {
         let ctx = request.rocket().state::<Context>()?;
+        // Forms send it back as `next`, so it must be a safe path.
         let path_and_query = next::or_home(&request.uri().to_string());
         let page = Self {
             language: locale::language(request),
             csrf: csrf::token(request, ctx, user.as_ref()),
             path_and_query,
+            // An error page leaves the message for the next page.
             flash: None,
             may_sign_up: ctx.settings.signup == SignupMode::Open,
             is_mail_delivered: ctx.settings.delivers_mail(),
@@ -196,13 +198,14 @@ impl PageContext {
         }
     }
 
-    /// Formats a date and time as is usual in the page's language. The server does not know the
-    /// user's time zone, so it is UTC and says so; the script replaces it with local time.
+    /// Formats a date and time as is usual in the page's language, in UTC.
     #[must_use]
     pub fn date_time(&self, instant: OffsetDateTime) -> String {
         let instant = instant.to_offset(UtcOffset::UTC);
         let (day, hour, minute) = (self.date(instant), instant.hour(), instant.minute());
         match self.language {
+            // The server does not know the user's time zone, so the text names UTC; the script
+            // replaces it.
             Language::Korean => format!("{day} {hour:02}:{minute:02} (UTC)"),
             Language::English => format!("{day}, {hour:02}:{minute:02} UTC"),
         }

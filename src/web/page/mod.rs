@@ -17,8 +17,8 @@ use super::error::Error;
 use super::statics;
 use crate::http::{headers, retry};
 
-/// Pages carry a form token and what only their reader may see. `no-transform` keeps proxies of mobile
-/// networks from rewriting them.
+/// Pages carry a form token and what only their reader may see. `no-transform` keeps proxies of
+/// mobile networks from rewriting them.
 const CACHE_CONTROL: &str = "no-store, no-transform";
 
 /// A rendered page with its status and headers.
@@ -72,13 +72,13 @@ impl<'r> Responder<'r, 'static> for Page {
     }
 }
 
-/// A long page that is sent compressed. A URL with a query is repeated on the page beside the form
-/// token, and the length of the compressed page would reveal the token (BREACH); then it is sent
-/// uncompressed.
+/// A long page that is sent compressed, unless its URL has a query.
 pub(crate) struct Compressed(pub Page);
 
 impl<'r> Responder<'r, 'static> for Compressed {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        // The page repeats the query beside the form token, and an attacker who chooses the query
+        // learns the token from the length of the compressed page (BREACH).
         let has_query = request.uri().query().is_some();
         if has_query || !statics::takes_gzip(request) {
             return self.0.respond_to(request);

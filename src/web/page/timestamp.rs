@@ -17,6 +17,7 @@ impl Timestamp {
     /// Formats date and time in the page's language.
     #[must_use]
     pub(crate) fn new(page: &PageContext, instant: OffsetDateTime) -> Self {
+        // HTML allows at most three digits after the second.
         let seconds = instant.replace_nanosecond(0).unwrap_or(instant);
         Self { text: page.date_time(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
     }

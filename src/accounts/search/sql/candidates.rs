@@ -43,7 +43,8 @@ pub(in crate::accounts::search) fn candidate_source(filter: &UserFilter) -> Cand
     }
 }
 
-/// Selects the IDs of the candidates: the users who meet the first condition. Not all of them match.
+/// Selects the IDs of the candidates: the users who meet the first condition. Not all of them
+/// match.
 pub(in crate::accounts::search) fn candidates(
     filter: &UserFilter,
     bounds: SearchBounds,
@@ -70,14 +71,16 @@ pub(in crate::accounts::search) fn candidates(
         }
         CandidateSource::AllUsers => "SELECT id FROM users".to_owned(),
     };
+    // One more than the bound shows that there are more.
     let one_more = query.bind(number(bounds.candidates + 1));
     format!("WITH c AS MATERIALIZED ({from} LIMIT {one_more})")
 }
 
-/// Joins the candidates with their rows, looked up one by one. A planner that expects few matches among the
-/// others would read all users instead: CROSS JOIN makes SQLite start from the candidates, and a subquery
-/// that cannot be flattened makes PostgreSQL do so.
+/// Joins the candidates with their rows, looked up one by one.
 pub(in crate::accounts::search) fn lookup_of_candidates(query: &QueryBuilder) -> &'static str {
+    // A planner that expects few matches among the other users would read all of them instead. A
+    // subquery that cannot be flattened (`OFFSET 0`) makes PostgreSQL start from the candidates,
+    // CROSS JOIN makes SQLite do so.
     if query.is_postgres() {
         "c CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = c.id OFFSET 0) AS u"
     } else {

@@ -8,8 +8,8 @@ use super::terms::has_word;
 use crate::accounts::search::filter::UserFilter;
 use crate::db::QueryBuilder;
 
-/// Returns all conditions on a row of `users u`. With `but_start`, those are left out that already hold for
-/// the candidates.
+/// Returns all conditions on a row of `users u`. With `but_start`, leaves out those that already
+/// hold for the candidates.
 pub(in crate::accounts::search) fn conditions(
     filter: &UserFilter,
     but_start: bool,

@@ -8,8 +8,9 @@ use crate::accounts::search::filter::UserFilter;
 use crate::accounts::search::order::{CursorPosition, SortKey, SortOrder, SortValue};
 use crate::db::QueryBuilder;
 
-/// Returns the expression by which rows are sorted, spelled as in the indexes.
+/// Returns the expression by which rows are sorted.
 pub(in crate::accounts::search) fn key(sort: SortOrder) -> &'static str {
+    // Spelled as in the indexes, or the planner would not use those.
     match sort.key {
         SortKey::Email => "u.email_canonical",
         SortKey::CreatedAt => "u.created_at",
@@ -17,8 +18,7 @@ pub(in crate::accounts::search) fn key(sort: SortOrder) -> &'static str {
     }
 }
 
-/// Returns the condition at which an order begins, and the order itself. Canonical addresses are unique and
-/// need no second key.
+/// Returns the condition at which an order begins, and the order itself.
 pub(in crate::accounts::search) fn order(
     sort: SortOrder,
     position: &CursorPosition,
@@ -29,6 +29,7 @@ pub(in crate::accounts::search) fn order(
     let (sign, word) = if is_down { ("<", "DESC") } else { (">", "ASC") };
     let key = key(sort);
     let order = match sort.key {
+        // Canonical addresses are unique and need no second key.
         SortKey::Email => format!("ORDER BY {key} {word}"),
         SortKey::CreatedAt | SortKey::LastLoginAt => format!("ORDER BY {key} {word}, u.id {word}"),
     };
@@ -50,8 +51,7 @@ pub(in crate::accounts::search) fn order(
     (begin, order)
 }
 
-/// Selects the rows of a window, sorted; at most `at_most` are needed. Where users are sorted by sign-up, the
-/// days of the filter limit the window.
+/// Selects the rows of a window, sorted; at most `at_most` are needed.
 pub(in crate::accounts::search) fn in_order(
     filter: &UserFilter,
     sort: SortOrder,
@@ -59,6 +59,7 @@ pub(in crate::accounts::search) fn in_order(
     at_most: &str,
     query: &mut QueryBuilder,
 ) -> String {
+    // Sorted by sign-up, the days of the filter are a part of the index that is read.
     let days = if sort.key == SortKey::CreatedAt { joined(filter, query) } else { Vec::new() };
     let some = |mut all: Vec<String>| {
         all.extend(days.iter().cloned());
@@ -72,8 +73,8 @@ pub(in crate::accounts::search) fn in_order(
         let (begin, order) = order(sort, position, query);
         return format!("FROM users u {} {order}", some(Vec::from_iter(begin)));
     };
-    // SQLite does not search an index for a pair whose second part is the row ID: it would read all rows that
-    // share the first part. So those are selected first, by ID, and then the others.
+    // SQLite does not search an index for a pair whose second part is the row ID: it would read all
+    // rows that share the first part. So those are selected first, by ID, and then the others.
     let is_back = matches!(position, CursorPosition::Before(_));
     let (sign, word) = if sort.is_descending == is_back { (">", "ASC") } else { ("<", "DESC") };
     let key = key(sort);

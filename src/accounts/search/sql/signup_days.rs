@@ -18,6 +18,7 @@ pub(super) fn joined(filter: &UserFilter, query: &mut QueryBuilder) -> Vec<Strin
         let after = query.bind(midnight(after));
         all.push(format!("u.created_at < {after}"));
     }
+    // Every row matches; the candidates still need a condition after their WHERE.
     if all.is_empty() && filter.joined_to.is_some() {
         all.push("u.id IS NOT NULL".to_owned());
     }

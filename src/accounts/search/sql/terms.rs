@@ -16,20 +16,20 @@ pub(super) fn by_index(terms: &[&str], query: &mut QueryBuilder) -> String {
     format!("SELECT rowid AS id FROM users_search WHERE users_search MATCH {query}")
 }
 
-/// Returns the condition that PostgreSQL's text contains a term. Its index reads all users of each trigram,
-/// and most trigrams of an address are common to many. So only the distinctive ones are looked up, and the
-/// rest is compared afterwards.
+/// Returns the condition that PostgreSQL's text contains a term.
 fn is_in_text(word: &str, query: &mut QueryBuilder) -> String {
     let Some(end) = distinctive_end(word) else {
         let pattern = query.bind(like(word));
         return format!("text LIKE lower({pattern})");
     };
+    // The index reads all users of each trigram, and many addresses share most of their trigrams.
+    // So only the distinctive ones are looked up, and the rest is compared afterwards.
     let (pattern, word) = (query.bind(like(end)), query.bind(word));
     format!("text LIKE lower({pattern}) AND strpos(text, lower({word})) > 0")
 }
 
-/// Returns what distinguishes an address: the characters before its `@`, which are often digits, if there
-/// are enough of them in a row to narrow the search.
+/// Returns what distinguishes an address: the characters before its `@`, which are often digits, if
+/// there are enough of them in a row to narrow the search.
 fn distinctive_end(word: &str) -> Option<&str> {
     let (local, _) = word.split_once('@')?;
     let signs = local.chars().rev().take_while(|char| char.is_alphanumeric());
@@ -38,11 +38,11 @@ fn distinctive_end(word: &str) -> Option<&str> {
     (signs.len() >= 5).then(|| &word[start..=local.len()])
 }
 
-/// Returns the condition that the address or the name contains a term. A term has no space, so on PostgreSQL
-/// both can be searched as one text.
+/// Returns the condition that the address or the name contains a term.
 pub(super) fn has_word(word: &str, query: &mut QueryBuilder) -> String {
     if query.is_postgres() {
         let pattern = query.bind(like(word));
+        // A term has no space, so both can be searched as one text.
         return format!("lower(u.email || ' ' || u.name) LIKE lower({pattern})");
     }
     let pattern = query.bind(glob(word));
@@ -55,11 +55,12 @@ fn like(word: &str) -> String {
     format!("%{word}%")
 }
 
-/// Returns the GLOB pattern for a term anywhere, in upper or lower case. SQLite's LIKE knows only the case of
-/// A to Z, so each letter with a case becomes the set of both; a set of one escapes a special character.
+/// Returns the GLOB pattern for a term anywhere, in upper or lower case.
 fn glob(word: &str) -> String {
     let mut pattern = String::from("*");
     for char in word.chars() {
+        // SQLite's LIKE knows only the case of A to Z, so a letter with a case becomes the set of
+        // both.
         let mut set = vec![char];
         let folded = [single(char.to_lowercase()), single(char.to_uppercase())];
         for other in folded.into_iter().flatten() {
@@ -67,6 +68,7 @@ fn glob(word: &str) -> String {
                 set.push(other);
             }
         }
+        // A set of one escapes a special character.
         if set.len() > 1 || matches!(char, '*' | '?' | '[') {
             pattern.push('[');
             pattern.extend(set);

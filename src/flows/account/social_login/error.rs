@@ -24,7 +24,8 @@ pub enum SocialLoginError {
     /// The address has an account, and not both sides have verified it.
     #[error("the address is taken")]
     EmailTaken,
-    /// The address is local, so no mail leaves this network for it, and the settings do not allow that.
+    /// The address is local, so no mail leaves this network for it, and the settings do not allow
+    /// that.
     #[error("a local address")]
     LocalEmail,
     /// An account needs an address, and the provider shares none.

@@ -1,5 +1,5 @@
-//! Logs in a provider's user: to the account that is connected, to the account with the same verified
-//! address, or to a new account.
+//! Logs in a provider's user: to the account that is connected, to the account with the same
+//! verified address, or to a new account.
 //!
 //! Does not ask the provider: the user has been identified by then.
 
@@ -46,8 +46,8 @@ pub enum SocialLoginOutcome {
     EmailSent,
 }
 
-/// Logs in a provider's user: to the account that is connected, to the account with the same verified
-/// address, or to a new account.
+/// Logs in a provider's user: to the account that is connected, to the account with the same
+/// verified address, or to a new account.
 pub async fn login_or_signup(
     ctx: &Context,
     login: SocialLogin<'_>,
@@ -89,14 +89,16 @@ pub async fn login_or_signup(
         }
         Some(_) => Err(SocialLoginError::Refused),
         None => {
+            // The e-mail is written in a transaction of its own, and SQLite has one writer.
             drop(transaction);
             email_taken(ctx, email, info).await
         }
     }
 }
 
-/// Returns whether the provider has verified the address of the account.
+/// Returns whether the provider has verified the address of its user.
 fn is_email_verified(login: &SocialLogin<'_>) -> bool {
+    // An address that the user typed is not the provider's.
     login.provider_user.email.is_some() && login.provider_user.is_email_verified
 }
 
@@ -137,8 +139,7 @@ async fn finish(
     Ok(())
 }
 
-/// Creates an account without a password. Of two callbacks at once for the same user, the database lets
-/// one create it.
+/// Creates an account without a password.
 async fn register(
     ctx: &Context,
     transaction: Transaction,
@@ -155,10 +156,12 @@ async fn register(
     let now = ctx.clock.now();
     let account = new_account(email, login);
     let Some(user) = accounts::create(&transaction, account, now).await? else {
+        // The e-mail is written in a transaction of its own, and SQLite has one writer.
         drop(transaction);
         return email_taken(ctx, email, info).await;
     };
     let slug = login.provider.slug();
+    // Of two callbacks at once for the same user, the database lets one connect it.
     if !social::connect(&transaction, user, slug, login.provider_user, now).await? {
         return Err(SocialLoginError::Refused);
     }
@@ -192,7 +195,7 @@ fn new_account(email: &Email, login: &SocialLogin<'_>) -> NewAccount {
     }
 }
 
-/// Answers for an address that has an account. Where verification is mandatory, only its owner learns that.
+/// Returns the outcome for an address that has an account.
 async fn email_taken(
     ctx: &Context,
     email: &Email,
@@ -202,6 +205,7 @@ async fn email_taken(
     if ctx.settings.email_verification != EmailVerification::Mandatory {
         return Err(SocialLoginError::EmailTaken);
     }
+    // Where verification is mandatory, only the owner learns that the address has an account.
     accounts::notify_existing_owner(ctx, email, info).await?;
     Ok(SocialLoginOutcome::EmailSent)
 }

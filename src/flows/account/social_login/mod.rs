@@ -1,8 +1,8 @@
-//! Social log-in: the redirect to a provider, its callback, and which account the provider's user is
-//! logged in to.
+//! Social log-in: the redirect to a provider, its callback, and which account the provider's user
+//! is logged in to.
 //!
-//! A provider's user is identified by issuer and subject. An address links one to an account only if
-//! the provider and we have both verified it; otherwise the owner logs in first and connects the
+//! A provider's user is identified by issuer and subject. An address links one to an account only
+//! if the provider and we have both verified it; otherwise the owner logs in first and connects the
 //! provider. An address that the provider has not verified counts as one that was typed at sign-up.
 
 mod error;
@@ -29,8 +29,8 @@ pub enum ProviderToken {
     Code(Secret, Option<Secret>),
 }
 
-/// Begins a social log-in: returns the provider's URL, and the request that the browser must keep until
-/// the callback. For a reauthentication, the provider asks for the password.
+/// Begins a social log-in: returns the provider's URL, and the request that the browser must keep
+/// until the callback. For a reauthentication, the provider asks for the password.
 ///
 /// # Errors
 /// [`SocialLoginError`] when there is no such provider, or it does not answer.
@@ -44,8 +44,11 @@ pub async fn begin(
     let provider = social::find_active(ctx, slug).await?.ok_or(SocialLoginError::Unknown)?;
     let request = AuthorizationRequest {
         redirect_uri: redirect_uri(ctx, slug),
+        // Binds the callback to this browser (RFC 6749, 10.12).
         state: Some(ctx.random.secret()),
+        // Binds the ID token to this request (OpenID Connect Core, 3.1.2.1).
         nonce: Some(ctx.random.secret()),
+        // A stolen code is worthless without it (RFC 7636).
         pkce_verifier: Some(ctx.random.secret()),
         is_reauthentication,
     };
@@ -91,6 +94,7 @@ pub async fn user_of_token(
         ProviderToken::Id(token) => ctx.oauth.user_by_id_token(registration, &token, now).await,
         ProviderToken::Code(code, pkce_verifier) => {
             let redirect_uri = redirect_uri(ctx, slug);
+            // The app began the request, so only the app knows them.
             let (state, nonce) = (None, None);
             let request = AuthorizationRequest {
                 redirect_uri,

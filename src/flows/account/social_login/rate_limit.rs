@@ -8,7 +8,8 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::RequestInfo;
 
-/// Providers are asked on behalf of strangers, from one network no more often than passwords are tried.
+/// Providers are asked on behalf of strangers, from one network no more often than passwords are
+/// tried.
 const BY_NETWORK: Limit = Limit {
     name: "social-place",
     free: 100,

@@ -16,7 +16,8 @@ use crate::outbox::Recipient;
 use crate::types::Email;
 
 /// Moves the account to another address. The old address is notified and can undo it; the new one
-/// gets a link to verify it, unless it counts as verified. Returns `false` when the new one is taken.
+/// gets a link to verify it, unless it counts as verified. Returns `false` when the new one is
+/// taken.
 pub(super) async fn move_to_email(
     ctx: &Context,
     transaction: &Transaction,

@@ -121,6 +121,7 @@ async fn apply(
 ) -> Result<bool, UpdateUserError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
+    // Before the account, as everywhere, or two transactions could wait for each other.
     accounts::lock_superusers(&transaction).await?;
     let locked = lock_target(&transaction, actor, target).await?;
     let groups = groups::list_of_user(&transaction, target).await?;

@@ -30,7 +30,8 @@ pub(super) async fn ensure_may_save(
     if is_oneself && is_less {
         return Err(AdminError::OwnAccount);
     }
-    // A colleague with permissions that the actor lacks is neither suspended, demoted nor taken over.
+    // A colleague with permissions that the actor lacks is neither suspended, demoted nor taken
+    // over.
     let takes_away = is_less || has_left;
     let becomes_staff = after.is_staff && !before.is_staff;
     let gained: Vec<&Group> = if becomes_staff { wanted.iter().collect() } else { added.to_vec() };

@@ -1,4 +1,5 @@
-//! Checks the database: whether it opens, its tables, its signing keys, and whether there is a superuser.
+//! Checks the database: whether it opens, its tables, its signing keys, and whether there is a
+//! superuser.
 //!
 //! Changes nothing, and creates no secret key for a database.
 
@@ -33,7 +34,8 @@ pub(super) async fn check_database(ctx: &Context) -> Vec<Finding> {
     keys.into_iter().chain(superuser).collect()
 }
 
-/// Checks a database on a server while the secret key is missing or malformed; none is created for it.
+/// Checks a database on a server while the secret key is missing or malformed; none is created for
+/// it.
 pub(super) async fn check_remote_database(settings: &Settings) -> Vec<Finding> {
     let db = match Db::open(&settings.database_url).await {
         Ok(db) => db,

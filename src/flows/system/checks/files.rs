@@ -9,8 +9,8 @@ use crate::config::{DatabaseUrl, Settings};
 use crate::crypto::SecretKey;
 use crate::owner_only;
 
-/// Returns the files with a secret in them that every user of the machine can read; nothing starts while
-/// there is one.
+/// Returns the files with a secret in them that every user of the machine can read. The program
+/// does not start while there is one.
 #[must_use]
 pub fn readable_secrets(settings: &Settings) -> Vec<PathBuf> {
     let mut files = settings.secret_files.clone();
@@ -21,11 +21,11 @@ pub fn readable_secrets(settings: &Settings) -> Vec<PathBuf> {
     files
 }
 
-/// Reports the same files, and a generated secret that the group can read: it was created for the server
-/// alone.
+/// Reports the same files, and a generated secret that the group can read.
 pub(super) fn check_secret_files(settings: &Settings) -> Vec<Finding> {
     let mut files = readable_secrets(settings);
     let generated = SecretKey::file_in(&settings.data_dir);
+    // The program created it for the server alone; a file of the operator may be for a group.
     if settings.secret_key.is_none() && is_shared(&generated) && !files.contains(&generated) {
         files.push(generated);
     }

@@ -15,9 +15,10 @@ pub enum Finding {
     PlainHttp,
     /// Broken: the server listens to the network, but its links lead to this machine only.
     LocalLinks,
-    /// Broken: behind a proxy that is not trusted, all clients share one address and one rate limit.
+    /// Broken: behind a proxy that is not trusted, all clients share one address and one rate
+    /// limit.
     ProxyNotTrusted,
-    /// Broken: what this trusted proxy tells about its clients cannot be read.
+    /// Broken: what this trusted proxy says about its clients cannot be read.
     ProxyUnreadable(IpAddr),
     /// Unsafe: every client is a trusted proxy and can choose its address.
     EveryProxyTrusted,
@@ -25,7 +26,7 @@ pub enum Finding {
     CheapHash(HashCost),
     /// Unsafe: a file with a secret in it can be read by others.
     SecretReadable(PathBuf),
-    /// Broken: there is a database and its secret key is gone; a new one would not open it.
+    /// Broken: there is a database without its secret key; a new one would not open it.
     SecretMissing(PathBuf),
     /// Broken: the database does not open, and why.
     NoDatabase {
@@ -110,5 +111,6 @@ impl Finding {
 
 /// Returns the error as one line.
 fn one_line(error: &impl std::error::Error) -> String {
+    // Some errors have several lines.
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

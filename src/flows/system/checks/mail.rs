@@ -1,5 +1,4 @@
-//! Checks where e-mails go. A mail server is tried; a folder is left alone, because it is created with the
-//! first e-mail.
+//! Checks where e-mails go. Connects to a mail server; sends nothing.
 
 use super::finding::Finding;
 use crate::config::{MailUrl, Settings};
@@ -9,6 +8,7 @@ use crate::mail::Mailer;
 pub(super) async fn check_mail(settings: &Settings) -> Vec<Finding> {
     let server = match &settings.mail_url {
         MailUrl::File => {
+            // Not checked: it is created with the first e-mail.
             let folder = settings.data_dir.join("mail");
             let is_real = settings.public_url.is_https();
             return is_real.then_some(Finding::EmailsAreFiles(folder)).into_iter().collect();

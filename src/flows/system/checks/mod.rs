@@ -1,4 +1,5 @@
-//! Checks the settings for what is unsafe or broken, and the database, files and mail server that they name.
+//! Checks the settings for what is unsafe or broken, and the database, files and mail server that
+//! they name.
 //!
 //! Changes nothing. Returns facts; the entry points turn them into sentences.
 
@@ -43,6 +44,8 @@ pub async fn check_all(settings: &Settings, listens_on: IpAddr, clock: Clock) ->
     found.extend(check_secret_files(settings));
     let of_files = check_files(settings);
     if !of_files.is_empty() {
+        // The context is not opened: that would create the missing files, and a check changes
+        // nothing.
         found.extend(of_files);
         if matches!(settings.database_url, DatabaseUrl::Postgres(_)) {
             found.extend(check_remote_database(settings).await);

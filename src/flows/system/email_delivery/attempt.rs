@@ -13,8 +13,8 @@ use crate::mail::{Envelope, SendError};
 use crate::outbox;
 use crate::outbox::ClaimedEmail;
 
-/// How soon an e-mail is marked as sent again when the database is unavailable at that moment; doubled
-/// until it is longer than the last one. An e-mail that was sent and is not marked is sent twice.
+/// How soon marking an e-mail as sent is tried again when the database is unavailable; the wait
+/// doubles until it is longer than the last one.
 const FIRST_MARK_RETRY: Duration = Duration::from_millis(100);
 const LAST_MARK_RETRY: Duration = Duration::from_secs(5);
 
@@ -54,12 +54,12 @@ pub(super) async fn send(ctx: &Context, email: &ClaimedEmail) -> Result<Outcome,
     }
 }
 
-/// Marks an e-mail that the mail server has accepted. It must not be sent again, so this is retried
-/// while the database is unavailable.
+/// Marks an e-mail that the mail server has accepted.
 async fn mark_sent(ctx: &Context, email: &ClaimedEmail) -> Result<(), DbError> {
     let mut again = FIRST_MARK_RETRY;
     loop {
         match outbox::mark_sent(&ctx.db, email, ctx.clock.now()).await {
+            // An e-mail that was sent and is not marked would be sent twice.
             Err(error) if error.is_unavailable() && again <= LAST_MARK_RETRY => {
                 sleep(again).await;
                 again *= 2;

@@ -3,8 +3,7 @@
 /// How many e-mails are sent at once: a small mail server accepts few connections from one client.
 pub(super) const CONCURRENT_SENDS: usize = 4;
 
-/// Returns the e-mails of each task. All e-mails to one address go to one task, in the order in which
-/// they were written: of two reset links, the one that works is in the e-mail that comes last.
+/// Returns the e-mails of each task. All e-mails to one address go to one task, in their order.
 pub(super) fn distribute<T>(emails: Vec<T>, address: impl Fn(&T) -> &str) -> Vec<Vec<T>> {
     let mut tasks: Vec<Vec<T>> = (0..CONCURRENT_SENDS).map(|_| Vec::new()).collect();
     for email in emails {
@@ -12,6 +11,7 @@ pub(super) fn distribute<T>(emails: Vec<T>, address: impl Fn(&T) -> &str) -> Vec
             |task: &Vec<T>| task.iter().any(|other| address(other) == address(&email));
         let shortest =
             || (0..CONCURRENT_SENDS).min_by_key(|number| tasks[*number].len()).unwrap_or_default();
+        // Of two reset links the last one works, so its e-mail must not overtake the other.
         let number = tasks.iter().position(is_to_the_same).unwrap_or_else(shortest);
         tasks[number].push(email);
     }

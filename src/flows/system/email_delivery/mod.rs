@@ -36,7 +36,7 @@ pub struct SentBatch {
     pub is_more: bool,
 }
 
-/// Sends the e-mails of a node. Remembers that the mail server cannot be reached, and does not hammer it.
+/// Sends the e-mails of a node, with pauses while the mail server cannot be reached.
 #[derive(Debug)]
 pub struct EmailSender {
     ctx: Context,
@@ -78,8 +78,8 @@ impl EmailSender {
         self.is_stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Sends one batch of the e-mails that are due, or a single one to find out whether the mail server
-    /// can be reached again, or none during a pause.
+    /// Sends one batch of the e-mails that are due, or a single one to find out whether the mail
+    /// server can be reached again, or none during a pause.
     ///
     /// # Errors
     /// [`DbError`] when the database cannot; e-mails that were claimed are due again later.
@@ -89,6 +89,7 @@ impl EmailSender {
         if self.is_stopped.load(Ordering::Relaxed) || pause.is_some_and(|pause| pause.lasts(now)) {
             return Ok(SentBatch::default());
         }
+        // After a pause one e-mail finds out whether the mail server can be reached again.
         let at_most = if pause.is_some() { 1 } else { BATCH };
         let emails = outbox::claim(&self.ctx.db, &self.ctx.keys, at_most, now).await?;
         if emails.is_empty() {
@@ -103,9 +104,7 @@ impl EmailSender {
         Ok(SentBatch { sent: sent?, is_more: is_full && may_go_on })
     }
 
-    /// Sends e-mails on a few tasks at once, and waits for all of them: a task that fails cuts off no
-    /// e-mail of another. The claim on the e-mails is renewed meanwhile, so that they stay ours however
-    /// slow the mail server is.
+    /// Sends e-mails on a few tasks at once, and waits for all of them.
     async fn send(
         &self,
         emails: Vec<ClaimedEmail>,
@@ -123,7 +122,9 @@ impl EmailSender {
             }));
         }
         let mut sent = Ok(0);
+        // The claim is renewed meanwhile, so that it lasts however slow the mail server is.
         let mut renewals = interval_at(Instant::now() + self.renew_every, self.renew_every);
+        // One renewal after a time in which the node was suspended, not a burst of them.
         renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let done = select! {
@@ -138,6 +139,7 @@ impl EmailSender {
             let Some(done) = done else { break };
             match done {
                 Ok(Ok(count)) => sent = sent.map(|before| before + count),
+                // The others go on: a task that fails cuts off no e-mail of another.
                 Ok(Err(error)) => sent = Err(error),
                 Err(error) => tracing::error!(%error, "an e-mail could not be sent"),
             }
@@ -146,6 +148,7 @@ impl EmailSender {
     }
 
     fn pause(&self) -> MutexGuard<'_, Option<Pause>> {
+        // The value is replaced as a whole, so a panic leaves no half of it.
         self.pause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,13 +162,14 @@ struct SendTask {
     is_stopped: Arc<AtomicBool>,
 }
 
-/// Sends e-mails one after the other until the mail server cannot be reached or the sender is stopped.
-/// E-mails that were not tried are released.
+/// Sends e-mails one after the other until the mail server cannot be reached or the sender is
+/// stopped. E-mails that were not tried are released.
 async fn send_in_order(task: SendTask) -> Result<usize, DbError> {
     let SendTask { ctx, emails, claim, is_unreachable, is_stopped } = task;
     let mut sent = 0;
     for (number, email) in emails.iter().enumerate() {
-        // If this node was suspended for longer than its claim lasts, another one has claimed the e-mails.
+        // If this node was suspended for longer than its claim lasts, another one has claimed the
+        // e-mails.
         if !claim.holds(ctx.clock.now()) {
             tracing::warn!("a claim on e-mails ended before they were sent; they are sent later");
             outbox::release(&ctx.db, &emails[number..], ctx.clock.now()).await?;

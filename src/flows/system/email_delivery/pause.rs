@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// How long a mail server that could not be reached is left alone at first, and how long at most. The
-/// pause doubles, and after each of them one e-mail tries again.
+/// How long a mail server that could not be reached is left alone at first, and how long at most.
+/// The pause doubles, and after each of them one e-mail tries again.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
@@ -25,8 +25,9 @@ impl Pause {
         Self { until: now + length, length }
     }
 
-    /// Returns whether it is not over yet. A clock that was set back does not prolong it.
+    /// Returns whether it is not over yet.
     pub(super) fn lasts(self, now: OffsetDateTime) -> bool {
+        // A clock that was set back does not prolong it.
         now < self.until && self.until <= now + self.length
     }
 }

@@ -1,7 +1,7 @@
 //! Creates the link of an e-mail that was only requested so far.
 //!
-//! This happens while e-mails are sent and not in the request of the visitor, who could tell from its
-//! duration whether an address has an account.
+//! This happens while e-mails are sent and not in the request of the visitor, who could tell from
+//! its duration whether an address has an account.
 
 use time::OffsetDateTime;
 
@@ -19,8 +19,8 @@ use crate::outbox::{ClaimedEmail, Recipient};
 use crate::throttle::ThrottleError;
 use crate::types::{RequestInfo, UserId};
 
-/// Returns the e-mail with its content: a requested link is created now, once. Without an account that
-/// needs the link, the e-mail is discarded; if it has expired, no link that works is replaced.
+/// Returns the e-mail with its content: a requested link is created now, once. Without an account
+/// that needs the link, discards the e-mail.
 pub(super) async fn prepare(
     ctx: &Context,
     email: ClaimedEmail,
@@ -36,6 +36,7 @@ pub(super) async fn prepare(
         return Ok(None);
     };
     if outbox::is_expired(&email, ctx.clock.now()) {
+        // It will not be sent, so no link that works is replaced by its own.
         return Ok(Some(email));
     }
     let user = account.user.id;
@@ -80,6 +81,7 @@ async fn make_links(
     let to: Recipient = account.recipient();
     let words = with_links(ctx, &transaction, user, &to, email.content.clone()).await?;
     if !outbox::set_content(&transaction, &ctx.keys, &email, &to, &words).await? {
+        // Another node has claimed the e-mail, and creates the link.
         return Ok(None);
     }
     if kind == EmailKind::ResetPassword {
@@ -96,7 +98,7 @@ async fn make_links(
     Ok(Some(email))
 }
 
-/// Creates the links of a requested e-mail. Of reset links only the last one works.
+/// Creates the links of a requested e-mail.
 async fn with_links(
     ctx: &Context,
     transaction: &Transaction,
@@ -112,6 +114,7 @@ async fn with_links(
         return Ok(request.with_link(link).with_not_me(not_me));
     }
     let reset = Purpose::ResetPassword;
+    // Of reset links only the last one works.
     links::revoke(transaction, user, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
     let link = links::create(ctx, transaction, reset, user, None).await?;
     Ok(request.with_link(link))

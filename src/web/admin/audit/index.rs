@@ -132,6 +132,7 @@ async fn index(
 ) -> Result<Page, Error> {
     let before = before.and_then(AuditCursor::parse);
     let (search, errors) = parse_query(ctx, &query).await?;
+    // One more than is shown, to know whether there are more.
     let mut events = if errors.is_empty() {
         audit::search(&ctx.db, &search, before, PAGE_SIZE as u64 + 1).await?
     } else {
@@ -195,9 +196,10 @@ pub(crate) async fn parse_query(
     Ok((AuditSearch { actor, target, kind, from, to }, errors))
 }
 
-/// An account by its number, which works when it is gone too, or by its address.
+/// Returns the ID of an account: typed as a number, or found by its address.
 async fn user(ctx: &Context, text: &str) -> Result<Option<UserId>, DbError> {
     if let Ok(id) = text.parse() {
+        // Not looked up, so that events of deleted accounts are found too.
         return Ok(Some(UserId(id)));
     }
     match Email::parse(text) {
@@ -220,13 +222,13 @@ pub(crate) async fn emails(
     accounts::list_emails(&ctx.db, &ids).await
 }
 
-/// Builds the rows of events. All addresses are read by one statement.
-///  =>     let kinds =
+/// Builds the rows of events.
 pub(crate) async fn event_rows(
     ctx: &Context,
     page: &PageContext,
     events: &[RecordedEvent],
 ) -> Result<Vec<EventRow>, DbError> {
+    // One statement for all rows.
     let emails = emails(ctx, events).await?;
     let event_user =
         |id: Option<UserId>| id.map(|id| EventUser { id, email: emails.get(&id).cloned() });

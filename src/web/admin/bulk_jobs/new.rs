@@ -186,6 +186,7 @@ async fn create(
     if !form.errors.is_empty() {
         return form.rerender_on(&subject, &request).await;
     }
+    // Other accounts match by now than the administrator saw.
     if *form.count != *count {
         let rejection = Rejection::on_form("admin.bulk.count_changed");
         return form.reject_on(&subject, rejection, &request).await;
@@ -194,6 +195,7 @@ async fn create(
     match flows::admin::bulk_jobs::enqueue(ctx, actor, request, selection).await {
         Ok(id) => Ok(Response::redirect_to(paths::admin_bulk_job(id))),
         Err(AdminError::Database(error)) => Err(error.into()),
+        // The permission was taken away since the guard checked it.
         Err(_) => Err(Status::Forbidden.into()),
     }
 }

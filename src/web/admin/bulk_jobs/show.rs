@@ -112,14 +112,14 @@ async fn stop(
     redirect_to_job(id, stopped.map(|()| id))
 }
 
-/// Redirects to the job that a form led to. The page of the form's own job says that it is too late, or
-/// which job undid it.
+/// Redirects to the job that a form led to.
 fn redirect_to_job(
     own: BulkJobId,
     done: Result<BulkJobId, BulkJobError>,
 ) -> Result<Redirect, Error> {
     match done {
         Ok(id) => Ok(Redirect::to(paths::admin_bulk_job(id))),
+        // The page of the job says that it is too late, or which job undid it.
         Err(BulkJobError::TooLate) => Ok(Redirect::to(paths::admin_bulk_job(own))),
         Err(BulkJobError::NotFound) => Err(Status::NotFound.into()),
         Err(BulkJobError::Forbidden) => Err(Status::Forbidden.into()),

@@ -95,9 +95,9 @@ async fn index(
     Page::render(&ProvidersPage { page, providers })
 }
 
-/// Asks for reauthentication before the form, because the way there would lose what was typed.
 #[get("/admin/social/new")]
 async fn new(reader: ChangesSocial, request: RequestContext<'_>) -> Result<Page, Error> {
+    // Before the form, because the way there would lose what was typed.
     request.require_reauthentication(&reader.0)?;
     ProviderForm::render(FormView::with_values(ProviderForm::blank()), &None, &request).await
 }
@@ -143,6 +143,7 @@ async fn destroy(
 ) -> Result<Response, Error> {
     let ctx = request.context;
     if !reader.0.has_reauthenticated(ctx.clock.now()) {
+        // To the list, because this URL has no GET.
         return Err(Error::ReauthenticationRequired(paths::ADMIN_PROVIDERS.to_owned()));
     }
     let provider = find(ctx, id).await?;

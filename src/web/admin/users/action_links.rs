@@ -14,8 +14,8 @@ pub(super) struct ActionLink {
     pub is_dangerous: bool,
 }
 
-/// Returns what the reader may do to the account; less when its user has permissions that the reader
-/// lacks.
+/// Returns what the reader may do to the account; less when its user has permissions that the
+/// reader lacks.
 pub(super) fn available(account: &Account, staff: &SignedIn, outranks: bool) -> Vec<ActionLink> {
     if target::is_protected(account, staff) {
         return Vec::new();

@@ -1,7 +1,7 @@
 //! Actions on one account, each with a page that explains it.
 //!
-//! A dangerous action needs a recent authentication; the administrator is asked for the password before.
-//! Holds only the routes; [`AdminAction`] says what an action is.
+//! A dangerous action needs a recent authentication; the administrator is asked for the password
+//! before. Holds only the routes; [`AdminAction`] says what an action is.
 
 use askama::Template;
 use rocket::{Route, get, post, routes};
@@ -48,8 +48,8 @@ pub(crate) fn path(action: AdminAction, id: UserId) -> String {
     paths::admin_user_action(id, last)
 }
 
-/// Returns the keys of the page's title, text and button. Activating an account that staff deleted has
-/// words of its own.
+/// Returns the keys of the page's title, text and button. Activating an account that staff deleted
+/// has words of its own.
 pub(crate) fn labels(action: AdminAction, account: &Account) -> [&'static str; 3] {
     let is_deleted = !account.is_active && account.deletes_at.is_some();
     if action == AdminAction::Activate && is_deleted {
@@ -235,6 +235,7 @@ async fn confirm(
 ) -> HandlerResult {
     let account = find_changeable(id, staff, request.context).await?;
     if action.is_dangerous() {
+        // Before the form, because the way there would lose what was typed.
         request.require_reauthentication(staff)?;
     }
     let subject = ActionSubject { action, account };

@@ -91,7 +91,7 @@ struct UserEventRow {
 
 struct EventActor {
     id: UserId,
-    /// Its number where the account is gone.
+    /// Its number where the account no longer exists.
     email: String,
 }
 
@@ -115,6 +115,7 @@ async fn show(id: &str, staff: ViewsUsers, request: RequestContext<'_>) -> Resul
     let (ctx, jar) = (request.context, request.cookies);
     let account = target::find(id, ctx).await?;
     let groups = groups::list_of_user(&ctx.db, account.user.id).await?;
+    // Shown once, on the page after the account was created: only a hash of the token is stored.
     let invitation = cookies::take_flashed_invitation(jar, ctx, account.user.id);
     let invitation_url = invitation.map(|token| password::reset_url(ctx, &token));
     let form = FormView::with_values(UserForm::values_of(&account, &groups));

@@ -49,8 +49,8 @@ struct ImportPage<'a> {
 }
 
 impl ImportPage<'_> {
-    /// Returns the columns of the profile: each in two parts, between which a line may break, and the key of
-    /// what it holds.
+    /// Returns the columns of the profile: each in two parts, between which a line may break, and
+    /// the key of what it holds.
     fn profile_columns() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
         ProfileField::ALL.iter().map(|field| {
             let name = field.as_str();
@@ -127,6 +127,7 @@ async fn preview(
         match planned {
             Ok(id) => Some(id),
             Err(AdminError::Database(error)) => return Err(error.into()),
+            // The permission was taken away since the guard checked it.
             Err(_) => return Err(Status::Forbidden.into()),
         }
     };

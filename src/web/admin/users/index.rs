@@ -167,8 +167,7 @@ pub(crate) fn count_label(count: MatchCount, page: &PageContext) -> String {
     }
 }
 
-/// Builds the headings. The first click sorts as most readers want it: addresses from A, instants
-/// from the latest.
+/// Builds the headings.
 fn columns(query: &UserQuery, sort: SortOrder) -> Vec<Column> {
     let sorted = |label, first: &'static str, second: &'static str| {
         let name = |is: &str| if is.starts_with('-') { "descending" } else { "ascending" };
@@ -181,6 +180,7 @@ fn columns(query: &UserQuery, sort: SortOrder) -> Vec<Column> {
         Column { label, link, order }
     };
     let plain = |label| Column { label, link: None, order: "" };
+    // The first click sorts as most readers want it: addresses from A, instants from the latest.
     vec![
         sorted("admin.users.email", "email", "-email"),
         plain("admin.users.name"),

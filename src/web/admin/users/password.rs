@@ -104,6 +104,7 @@ async fn create(
             match flows::admin::user_actions::create_reset_link(ctx, actor, target, by_email).await
             {
                 Ok(token) => {
+                    // Rendered without a redirect: only a hash of the token is stored.
                     let url = reset_url(ctx, &token);
                     let email = account.user.email.as_typed();
                     let page = &request.page;

@@ -56,11 +56,13 @@ fn parse_until(typed: &str, today: Date) -> Result<Option<OffsetDateTime>, &'sta
         return Ok(None);
     }
     let day = Date::parse(typed, format_description!("[year]-[month]-[day]")).ok();
+    // The parser of `time` also accepts a sign before the year.
     let is_iso = typed.len() == 10 && typed.as_bytes()[0].is_ascii_digit();
     let day = day.filter(|_| is_iso).ok_or("admin.user_action.until_malformed")?;
     if day < today {
         return Err("admin.user_action.until_past");
     }
+    // A suspension lasts until its last day is over.
     let next = day.next_day().ok_or("admin.user_action.until_malformed")?;
     Ok(Some(next.midnight().assume_utc()))
 }

@@ -22,7 +22,7 @@ form! {
         groups: Choices<GroupId>,
         /// The version of the account from which the form was made.
         version: Hidden,
-        /// The fields of the account at that time, so that a later change of the account can be told
+        /// The fields of the account at that time, to distinguish a later change of the account
         /// from a change in the form.
         seen: Hidden,
     }
@@ -67,7 +67,7 @@ impl UserForm {
     }
 }
 
-/// Returns one text for each field that can be changed by somebody else meanwhile.
+/// Returns one text for each field that another administrator can change meanwhile.
 fn comparable(values: &FieldValues) -> BTreeMap<String, String> {
     let mut fields: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([("groups", BTreeSet::new())]);
     for (name, value) in values {
@@ -105,6 +105,7 @@ pub(crate) fn merge(
     let current_values = UserForm::values_of(&current.account, &current.groups);
     let (now, typed) = (comparable(&current_values), comparable(&values));
     let seen: Option<BTreeMap<String, String>> = serde_json::from_str(&form.seen).ok();
+    // If it is unreadable, every field counts as untouched, so that no change is overwritten.
     let seen = seen.unwrap_or_else(|| typed.clone());
     let mut replace = |field: &str| {
         values.retain(|(name, _)| *name != field);

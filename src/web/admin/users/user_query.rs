@@ -62,6 +62,7 @@ impl UserQuery {
                 Some(filter)
             }
             None => {
+                // Not without the terms, which would list other users than were asked for.
                 self.q.clear();
                 errors.push("admin.users.search_too_long");
                 None

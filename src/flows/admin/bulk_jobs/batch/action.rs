@@ -15,7 +15,8 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::types::UserId;
 
-/// How often a batch goes on when no account matches, ten thousand accounts at a time.
+/// How often a batch goes on when no account matches, ten thousand accounts at a time: a batch
+/// holds the write lock, so its length is bounded.
 const MAX_ROUNDS: usize = 20;
 
 /// Does the action to the next accounts.
@@ -30,6 +31,7 @@ pub(super) async fn run_action_batch(
     let (mut batch, now) = (BatchResult::from(job.cursor), ctx.clock.now());
     let (ids, cursor, is_over) = next_targets(ctx, targets, UserId(job.cursor)).await?;
     for id in ids {
+        // A savepoint: an account that the database refuses does not undo the others.
         let part = transaction.begin_nested().await?;
         match run_action(&part, actor, job, id, request, now).await {
             Ok(Some(done)) => {
@@ -65,6 +67,7 @@ async fn run_action(
     let facts = json!({ "bulk": job.id });
     let done = admin::perform(part, actor, id, request, facts, now).await?;
     if let Some(done) = &done
+        // Only a job that can be undone needs the state of its accounts before.
         && job.kind.is_some_and(|kind| kind.undo_permission().is_some())
     {
         bulk_queue::save_snapshot(part, job.id, &done.before).await?;

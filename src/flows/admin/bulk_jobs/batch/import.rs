@@ -8,7 +8,8 @@ use crate::audit::AuditEventKind;
 use crate::context::Context;
 use crate::db::{DbError, Transaction};
 
-/// List entries in a batch. The whole list is unsealed for each batch, so they are more.
+/// List entries in a batch: more than accounts in others, because the whole list is unsealed for
+/// each.
 const IMPORT_BATCH_SIZE: usize = 200;
 
 /// Creates the next users.

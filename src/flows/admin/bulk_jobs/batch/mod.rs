@@ -1,7 +1,7 @@
 //! The batches of bulk jobs.
 //!
-//! A batch is one transaction: the accounts, their audit events and the progress of the job. After a
-//! restart a job goes on where it was, and two nodes take turns. The permissions of its actor are
+//! A batch is one transaction: the accounts, their audit events and the progress of the job. After
+//! a restart a job goes on where it was, and two nodes take turns. The permissions of its actor are
 //! checked again for each account.
 //!
 //! Each account has a savepoint of its own: an account that the database refuses is logged and
@@ -28,8 +28,7 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::types::{BulkJobId, Permission};
 
-/// Runs the first batch at once, so that a small job is done when its page is shown. The worker
-/// goes on after a failure.
+/// Runs the first batch. The worker goes on after a failure.
 pub(super) async fn run_first_batch(ctx: &Context, actor: Actor<'_>, id: BulkJobId) {
     tracing::info!(
         bulk_job.id = id.0,
@@ -64,6 +63,7 @@ impl From<DbError> for BatchFailed {
 /// # Errors
 /// [`BatchFailed`] when the database cannot; then the batch changed nothing.
 pub async fn run_next_batch(ctx: &Context, others: &[BulkJobId]) -> Result<bool, BatchFailed> {
+    // Looking costs no lock; most of the time there is no job.
     if !bulk_queue::is_any_running(&ctx.db).await? {
         return Ok(false);
     }

@@ -28,8 +28,7 @@ impl BatchResult {
         self.changed.push((target, action));
     }
 
-    /// Logs and skips a row that the database refuses; any other failure ends the batch. The
-    /// details of a database error can hold the values of the row, so they are not logged.
+    /// Logs and skips a row that the database refuses; any other failure ends the batch.
     pub(super) fn skip_row(
         &mut self,
         job: &BulkJob,
@@ -39,6 +38,7 @@ impl BatchResult {
         if !error.is_about_data() {
             return Err(error);
         }
+        // Without the details of the error, which can hold the values of the row.
         tracing::error!(%error, bulk_job.id = job.id.0, row, "a row of a bulk job was skipped");
         self.progress.skipped += 1;
         Ok(())

@@ -32,6 +32,7 @@ pub(super) async fn run_undo_batch(
             "bulk": job.id,
             "undone": of,
         });
+        // A savepoint: an account that the database refuses does not undo the others.
         let part = transaction.begin_nested().await?;
         match restore(ctx, &part, actor, id, &before, facts).await {
             Ok(true) => {
@@ -42,6 +43,7 @@ pub(super) async fn run_undo_batch(
                 part.roll_back().await?;
                 batch.skip_row(job, id.0, error)?;
             }
+            // Saved since the job, or out of reach for the actor: it stays as it is.
             Ok(false) | Err(_) => {
                 part.roll_back().await?;
                 batch.progress.skipped += 1;
