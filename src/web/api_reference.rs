@@ -33,6 +33,7 @@ struct ReferencePage {
 
 struct SectionEntry {
     name: String,
+    heading: String,
     about: String,
     operations: Vec<OperationEntry>,
 }
@@ -91,7 +92,7 @@ fn show(page: PageContext, reference: &State<OpenApiDocuments>) -> Result<Compre
     let document = reference.in_language(page.language());
     let page = Page::render(&ReferencePage {
         about: plain(&document["info"]["description"]),
-        sections: list(&document["tags"]).map(|tag| section(document, tag)).collect(),
+        sections: list(&document["tags"]).map(|tag| section(document, tag, &page)).collect(),
         page,
     });
     page.map(Compressed)
@@ -114,7 +115,7 @@ fn ask(
     Ok(Redirect::to(path.replace("{id}", &id)))
 }
 
-fn section(document: &Value, tag: &Value) -> SectionEntry {
+fn section(document: &Value, tag: &Value, page: &PageContext) -> SectionEntry {
     let name = text(&tag["name"]);
     let paths = document["paths"].as_object().into_iter().flatten();
     let operations = paths.flat_map(|(path, item)| {
@@ -125,7 +126,24 @@ fn section(document: &Value, tag: &Value) -> SectionEntry {
     let operations = own.map(|(path, method, operation)| read(document, path, method, operation));
     let mut operations: Vec<_> = operations.collect();
     operations.sort_by(|one, other| (&one.path, &one.method).cmp(&(&other.path, &other.method)));
-    SectionEntry { about: plain(&tag["description"]), operations, name }
+    SectionEntry {
+        heading: heading(&name, page),
+        about: plain(&tag["description"]),
+        operations,
+        name,
+    }
+}
+
+/// Returns the title of a section. The document has only its tag, which programs read.
+fn heading(tag: &str, page: &PageContext) -> String {
+    let key = match tag {
+        "tokens" => "openapi.heading.tokens",
+        "account" => "openapi.heading.account",
+        "users" => "openapi.heading.users",
+        "service" => "openapi.heading.service",
+        tag => return tag.to_owned(),
+    };
+    page.t(key).into_owned()
 }
 
 fn read(document: &Value, path: &str, method: &str, operation: &Value) -> OperationEntry {

@@ -6,6 +6,13 @@ use crate::audit::AuditEventKind;
 use crate::oauth::{ClientRegistration, ProviderKind};
 use crate::web::page::PageContext;
 
+/// Writes a number with a comma between thousands, as both languages do.
+pub(in crate::web) fn with_commas(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
+}
+
 /// Returns the label of an event kind; a new kind does not compile without one. Labels may use the
 /// placeholder `count`.
 pub(in crate::web) fn audit_event_label(kind: Option<AuditEventKind>) -> &'static str {

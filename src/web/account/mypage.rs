@@ -6,6 +6,7 @@ use rocket::{Route, State, get, routes};
 use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::http::guards::SignedIn;
+use crate::social;
 use crate::types::{ProfileField, User};
 use crate::web::error::Error;
 use crate::web::forms::profile;
@@ -20,6 +21,8 @@ pub(crate) fn routes() -> Vec<Route> {
 struct MyPage<'a> {
     page: PageContext,
     user: MyPageUser<'a>,
+    /// Whether the site has a provider. Without one, there is nothing to connect.
+    has_social_login: bool,
 }
 
 struct MyPageUser<'a> {
@@ -49,7 +52,7 @@ impl ProfileRow {
 }
 
 #[get("/account/mypage")]
-fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
+async fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
     let user = signed_in.user();
     let fields = ProfileField::ALL.iter().map(|field| ProfileRow::new(&page, user, *field));
     let shown = MyPageUser {
@@ -60,5 +63,6 @@ fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Context>) -> Result<
         joined: page.date(user.created_at),
         joined_iso: Timestamp::new(&page, user.created_at).iso,
     };
-    Page::render(&MyPage { page, user: shown })
+    let has_social_login = !social::list_buttons(ctx).await?.is_empty();
+    Page::render(&MyPage { page, user: shown, has_social_login })
 }

@@ -15,6 +15,7 @@ use crate::outbox;
 use crate::outbox::DeliveryStatus;
 use crate::types::Permission;
 use crate::web::error::Error;
+use crate::web::labels::with_commas;
 use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -103,9 +104,9 @@ async fn user_stats(
     let days = days.collect();
     let count_label = |count: u64| match count {
         flows::admin::dashboard::AT_MOST.. => {
-            page.t_with("admin.dashboard.at_least", "count", count)
+            page.t_with("admin.dashboard.at_least", "count", with_commas(count))
         }
-        _ => count.to_string(),
+        _ => with_commas(count),
     };
     let stats = vec![
         ("admin.dashboard.users", count_label(stats.users)),

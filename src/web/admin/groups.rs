@@ -1,5 +1,7 @@
 //! Groups of staff: the list, and the permissions of each.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use rocket::http::Status;
 use rocket::{Route, State, get, post, routes};
@@ -78,7 +80,6 @@ impl FormPage<GroupSubject> for GroupForm {
             is_disabled: !may_change || !user.may(permission),
         });
         let boxes = boxes.collect();
-        let group = group.map(|group| (group.id, group.members));
         Page::render(&GroupPage { page: &request.page, form, boxes, group, may_change })
     }
 }
@@ -106,9 +107,17 @@ struct GroupPage<'a> {
     form: FormView,
     boxes: Vec<PermissionCheckbox>,
     /// `None` for a new group.
-    group: Option<(GroupId, u64)>,
+    group: Option<&'a Group>,
     /// Whether the reader has every permission of the group and may change it.
     may_change: bool,
+}
+
+impl GroupPage<'_> {
+    /// Returns the name of the group, or what the page of a new group is for.
+    fn title(&self) -> Cow<'_, str> {
+        let name = self.group.map(|group| Cow::Borrowed(group.name.as_str()));
+        name.unwrap_or_else(|| self.page.t("admin.groups.new"))
+    }
 }
 
 struct PermissionCheckbox {

@@ -127,7 +127,7 @@ async fn a_wrong_password_keeps_the_account(env: TestEnv) {
     assert_eq!(page.field("password").value, "");
     assert!(!page.text().contains("wrong guess") && ada.is_signed_in().await);
     let page = ada.submits(DELETE, &[]).await;
-    assert_eq!(page.field("password").errors, ["Enter a password."]);
+    assert_eq!(page.field("password").errors, ["Enter the password."]);
     assert_eq!(app.query_number("SELECT COUNT(*) FROM users WHERE deletes_at > 0").await, 0);
 }
 

@@ -83,7 +83,7 @@ async fn the_link_works_in_any_browser(env: TestEnv) {
     let mut phone = app.visitor();
     assert_eq!(phone.get(&email.link(LINK)).await.location(), Some(BUTTON));
     let button = phone.get(BUTTON).await;
-    assert_eq!(button.h1(), "Use this address");
+    assert_eq!(button.h1(), "Change your email");
     assert_eq!(button.texts(".about"), [MOVED]);
     assert_eq!(phone.confirms(BUTTON).await.location(), Some("/account/login"));
 
@@ -141,7 +141,7 @@ async fn an_invalid_form_changes_nothing(env: TestEnv) {
     let malformed = "Enter a valid email address, such as ada@example.com.";
     for (email, password, field, said) in [
         (MOVED, "not the password", "password", "This password is wrong."),
-        (MOVED, "", "password", "Enter a password."),
+        (MOVED, "", "password", "Enter the password."),
         (OLD, GOOD, "email", "This is already your email."),
         ("ADA@Example.COM", GOOD, "email", "This is already your email."),
         ("new", GOOD, "email", malformed),
@@ -156,7 +156,7 @@ async fn an_invalid_form_changes_nothing(env: TestEnv) {
     }
     let both = ada.requests_email_change("new", "").await;
 
-    assert_eq!(both.summary(), [malformed, "Enter a password."]);
+    assert_eq!(both.summary(), [malformed, "Enter the password."]);
     assert_eq!(both.field("email").value, "new");
     let grown = ["throttle", "audit_events"];
     for (now, then) in app.row_counts().await.into_iter().zip(before) {

@@ -32,7 +32,7 @@ async fn it_ends_all_other_sessions(env: TestEnv) {
     let answer = ada.changes_password(GOOD, NEW).await;
 
     assert_eq!(answer.location(), MY_PAGE);
-    let said = "Your password is changed, and you're logged out everywhere else.";
+    let said = "Your password has been changed, and you're logged out everywhere else.";
     assert_eq!(ada.get("/account/mypage").await.texts(".flash"), [said]);
     assert!(!phone.is_signed_in().await, "at once");
     assert!(eve.is_signed_in().await);
@@ -111,13 +111,13 @@ async fn all_errors_are_shown_at_once(env: TestEnv) {
     let nothing = ada.submits(FORM, &[]).await;
 
     assert_eq!(empty_and_weak.status(), 422);
-    assert_eq!(empty_and_weak.field("old_password").errors, ["Enter a password."]);
+    assert_eq!(empty_and_weak.field("old_password").errors, ["Enter the password."]);
     assert!(empty_and_weak.field("new_password1").errors.len() >= 3);
     let differs = ["The two passwords are not the same."];
     assert_eq!(empty_and_weak.field("new_password2").errors, differs);
     assert_eq!(wrong_and_weak.field("old_password").errors, ["This password is wrong."]);
     assert!(wrong_and_weak.field("new_password1").errors.len() >= 3);
-    assert_eq!(nothing.summary(), ["Enter a password.", "Enter a password."]);
+    assert_eq!(nothing.summary(), ["Enter the password.", "Enter the password."]);
     for name in ["old_password", "new_password1", "new_password2"] {
         let field = empty_and_weak.field(name);
         assert!(field.is_wrong && field.value.is_empty(), "{name}");

@@ -289,7 +289,7 @@ async fn a_weak_password_does_not_use_the_link(env: TestEnv) {
     assert!(field.is_wrong && field.value.is_empty());
     assert!(!weak.text().contains("1234"));
     assert!(own.summary().contains(&"This password is too similar to your email.".into()));
-    assert_eq!((empty.status(), empty.summary()), (422, vec!["Enter a password.".into()]));
+    assert_eq!((empty.status(), empty.summary()), (422, vec!["Enter the password.".into()]));
     assert_eq!(ada.sets_new_password(FORM, NEW).await.location(), Some("/account/login"));
 }
 

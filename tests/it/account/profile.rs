@@ -24,7 +24,7 @@ async fn changes_are_shown_at_once(env: TestEnv) {
 
     assert_eq!(answer.location(), Some("/account/mypage"));
     let page = ada.get("/account/mypage").await;
-    assert_eq!(page.texts(".flash"), ["Your profile is saved."]);
+    assert_eq!(page.texts(".flash"), ["Your profile has been saved."]);
     let facts = page.texts("dd");
     assert_eq!(facts[1..4], ["Ada Lovelace", "Female", "1985-12-10"]);
     let page = ada.get(PROFILE).await;

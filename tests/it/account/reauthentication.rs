@@ -69,7 +69,7 @@ async fn a_wrong_password_is_reported_and_not_returned(env: TestEnv) {
     assert_eq!(page.attribute("input[name=next]", "value").as_deref(), Some(EXPORT));
     assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
     let page = ada.submits(SUDO, &[]).await;
-    assert_eq!(page.field("password").errors, ["Enter a password."]);
+    assert_eq!(page.field("password").errors, ["Enter the password."]);
 }
 
 #[on_both]

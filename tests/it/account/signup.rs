@@ -122,8 +122,8 @@ async fn all_errors_are_shown_at_once_and_values_kept(env: TestEnv) {
         page.field("password1").errors,
         [
             "This password is too short. It must have at least 8 characters.",
-            "This password is too common.",
-            "This password is entirely numeric.",
+            "This password is too common. Choose another one.",
+            "A password can't be only digits.",
         ]
     );
     assert_eq!(page.field("password2").errors, ["The two passwords are not the same."]);
@@ -142,7 +142,7 @@ async fn missing_fields_are_named(env: TestEnv) {
 
     assert_eq!(page.status(), 422);
     assert_eq!(page.field("email").errors, ["Enter your email."]);
-    assert_eq!(page.field("password1").errors, ["Enter a password."]);
+    assert_eq!(page.field("password1").errors, ["Enter the password."]);
     assert!(!page.field("gender").is_wrong && !page.field("date_of_birth").is_wrong);
 }
 
@@ -350,7 +350,7 @@ async fn the_page_is_in_korean_too(env: TestEnv) {
         page.field("password1").errors,
         [
             "비밀번호가 너무 짧습니다. 8자 이상이어야 합니다.",
-            "너무 흔히 쓰이는 비밀번호입니다.",
+            "너무 흔히 쓰이는 비밀번호입니다. 다른 비밀번호를 정해 주세요.",
             "숫자로만 된 비밀번호는 쓸 수 없습니다.",
         ]
     );

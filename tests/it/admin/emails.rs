@@ -62,7 +62,7 @@ async fn emails_are_listed_by_state(env: TestEnv) {
     }
     let page = root.get(BOX).await;
     assert!(page.texts("tbody td").contains(&"550 no such user".to_owned()));
-    assert!(page.texts("tbody td").contains(&"New password".to_owned()));
+    assert!(page.texts("tbody td").contains(&"Password reset".to_owned()));
     assert!(!page.text().contains("<script>a"));
     assert!(root.get("/admin").await.text().contains("550 no such user"));
 }

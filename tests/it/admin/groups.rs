@@ -62,7 +62,7 @@ async fn a_superuser_creates_updates_and_deletes_a_group(env: TestEnv) {
     assert_eq!(answer.location(), Some("/admin/groups"), "{}", answer.text());
     let id = group(&app, "Help desk").await;
     let list = root.get("/admin/groups").await;
-    assert_eq!(list.texts(".flash"), ["The group is saved."]);
+    assert_eq!(list.texts(".flash"), ["The group has been saved."]);
     assert_eq!(list.texts("tbody th"), ["Help desk"]);
     assert!(list.texts("tbody td")[0].contains("View users, Change users and groups"));
 

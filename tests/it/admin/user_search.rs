@@ -296,7 +296,7 @@ async fn more_than_ten_thousand_are_not_counted(env: TestEnv) {
     let app = env.app().await;
     let mut root = app.user("root").await;
     app.sets_roles("root", true, true).await;
-    for (count, shown_count) in [(9_999, "10000 users"), (1, "More than 10,000 users")] {
+    for (count, shown_count) in [(9_999, "10,000 users"), (1, "More than 10,000 users")] {
         let start = app.query_number("SELECT COUNT(*) FROM users").await;
         app.execute(&format!(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \

@@ -91,7 +91,7 @@ async fn staff_change_the_fields_of_an_account(env: TestEnv) {
 
     assert_eq!(answer.location(), Some(path(id).as_str()), "{}", answer.text());
     let page = staff.get(&path(id)).await;
-    assert_eq!(page.texts(".flash"), ["The account is saved."]);
+    assert_eq!(page.texts(".flash"), ["The account has been saved."]);
     assert_eq!(page.field("name").value, "Ada Lovelace");
     let event = "audit_events WHERE action = 'changed_by_staff' AND details LIKE \
         '%\"name\":[\"\",\"Ada Lovelace\"]%' AND details LIKE '%\"gender\":[null,\"female\"]%'";

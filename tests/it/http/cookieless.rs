@@ -168,7 +168,7 @@ async fn a_used_link_says_so(env: TestEnv) {
 
     ada.follows_link(&change).await;
     let said = is_answered(&mut app.visitor(), &change).await;
-    assert_eq!(said, ["Your email is already changed"; 2]);
+    assert_eq!(said, ["Your email has already been changed"; 2]);
     assert_eq!(is_answered(&mut app.visitor(), &verify).await, [DEAD; 2], "of another address");
     app.deactivates("ada@new.example").await;
     assert_eq!(is_answered(&mut app.visitor(), &change).await, [DEAD; 2], "not for anybody now");

@@ -20,6 +20,7 @@ use crate::web::admin::users::user_query::UserQuery;
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Choices, FormPage, FormView, Hidden, Queried, Submitted, form};
+use crate::web::labels::with_commas;
 use crate::web::page::{Page, PageContext};
 use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
@@ -247,7 +248,8 @@ impl FormPage<BulkSubject> for BulkForm {
             has_more: preview.count != MatchCount::Exactly(listed),
             sample: &preview.sample,
             skipped: (preview.skipped > 0)
-                .then(|| page.t_with("admin.bulk.will_be_left_out", "count", preview.skipped)),
+                .then(|| with_commas(preview.skipped as u64))
+                .map(|count| page.t_with("admin.bulk.will_be_left_out", "count", count)),
             subject,
             form,
             page,

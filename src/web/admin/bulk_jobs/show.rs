@@ -17,6 +17,7 @@ use crate::types::{BulkJobId, RequestInfo, number};
 use crate::web::admin::users::target::actor;
 use crate::web::error::Error;
 use crate::web::forms::{ButtonForm, Submitted};
+use crate::web::labels::with_commas;
 use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -56,6 +57,20 @@ struct BulkJobRow {
     by: String,
     since: Timestamp,
     finished: Option<Timestamp>,
+}
+
+impl BulkJobRow {
+    fn processed(&self) -> String {
+        with_commas(self.done)
+    }
+
+    fn left_unchanged(&self) -> String {
+        with_commas(self.skipped)
+    }
+
+    fn total_label(&self) -> Option<String> {
+        self.total.map(with_commas)
+    }
 }
 
 #[get("/admin/bulk")]

@@ -1,5 +1,7 @@
 //! Social log-in providers: the list, and registering, changing and deleting one.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use rocket::http::Status;
 use rocket::{Route, State, get, post, routes};
@@ -42,6 +44,8 @@ struct ProviderRow {
     /// `None` when it is in the settings.
     id: Option<i64>,
     name: String,
+    /// The key of the provider's own name.
+    kind: &'static str,
     slug: String,
     is_active: bool,
 }
@@ -59,6 +63,12 @@ struct ProviderPage<'a> {
 }
 
 impl ProviderPage<'_> {
+    /// Says that a secret is stored, if one is.
+    fn secret_hint(&self) -> Cow<'static, str> {
+        let has_secret = self.provider.as_ref().is_some_and(|provider| provider.has_secret);
+        if has_secret { self.page.t("admin.social.secret_kept") } else { Cow::Borrowed("") }
+    }
+
     /// Returns whether an endpoint was entered.
     fn has_endpoints(&self) -> bool {
         let endpoints = [
@@ -74,6 +84,9 @@ impl ProviderPage<'_> {
 struct Registered {
     id: i64,
     name: String,
+    /// The key of the provider's own name.
+    kind: &'static str,
+    slug: String,
     has_secret: bool,
     callback: String,
     users: u64,
@@ -88,6 +101,7 @@ async fn index(
     let providers = social::list(ctx).await?.into_iter().map(|provider| ProviderRow {
         id: provider.id,
         name: provider_name(&provider.registration, &page),
+        kind: provider_label(provider.registration.kind),
         slug: provider.slug().to_owned(),
         is_active: provider.is_active,
     });
@@ -229,6 +243,8 @@ impl FormPage<Option<Provider>> for ProviderForm {
             Some(provider) => Some(Registered {
                 id: provider.id.unwrap_or_default(),
                 name: provider_name(&provider.registration, page),
+                kind: provider_label(provider.registration.kind),
+                slug: provider.slug().to_owned(),
                 has_secret: provider.registration.client_secret.is_some(),
                 callback: redirect_uri(ctx, provider.slug()),
                 users: social::count_identities(&ctx.db, provider.slug(), MAX_COUNTED).await?,

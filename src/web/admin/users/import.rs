@@ -21,6 +21,7 @@ use crate::web::error::Error;
 use crate::web::forms::profile;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{FormView, Hidden, Submitted, form};
+use crate::web::labels::with_commas;
 use crate::web::page::{Page, PageContext};
 use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
@@ -72,7 +73,7 @@ struct ImportPreviewPage<'a> {
     /// The number of accounts to create, as a phrase.
     good: String,
     plan: Option<BulkJobId>,
-    wrong: usize,
+    wrong: String,
     faults: Vec<FaultRow>,
     has_more: bool,
     used: String,
@@ -189,9 +190,9 @@ fn show(
     });
     let key = if count == 1 { "admin.users.one" } else { "admin.users.many" };
     Page::render(&ImportPreviewPage {
-        good: page.t_with(key, "count", count),
+        good: page.t_with(key, "count", with_commas(count as u64)),
         plan,
-        wrong: list.wrong,
+        wrong: with_commas(list.wrong as u64),
         faults: faults.collect(),
         has_more,
         used: list.used.join(", "),

@@ -15,6 +15,7 @@ use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::paths;
 use crate::types::Permission;
 use crate::web::error::Error;
+use crate::web::labels::with_commas;
 use crate::web::page::{Page, PageContext, Timestamp};
 use crate::web::request_context::RequestContext;
 
@@ -161,8 +162,10 @@ fn no_users() -> SearchPage {
 pub(crate) fn count_label(count: MatchCount, page: &PageContext) -> String {
     match count {
         MatchCount::Exactly(1) => page.t_with("admin.users.one", "count", 1),
-        MatchCount::Exactly(count) => page.t_with("admin.users.many", "count", count),
-        MatchCount::AtLeast(count) => page.t_with("admin.users.at_least", "count", count),
+        MatchCount::Exactly(count) => page.t_with("admin.users.many", "count", with_commas(count)),
+        MatchCount::AtLeast(count) => {
+            page.t_with("admin.users.at_least", "count", with_commas(count))
+        }
         MatchCount::Many => page.t_with("admin.users.more_than", "count", "10,000"),
     }
 }
