@@ -136,6 +136,9 @@ paths! {
     api API_SIGNUP = "/api/account/join";
     api API_RESEND_EMAIL = "/api/account/join/resend-email";
     api API_VERIFY_EMAIL = "/api/account/join/verify-email";
+    api API_REGISTRATION = "/api/account/registration";
+    api API_REGISTRATION_RESEND_EMAIL = "/api/account/registration/resend-email";
+    api API_REGISTRATION_VERIFY_EMAIL = "/api/account/registration/verify-email";
     api API_LOGIN = "/api/account/login";
     api API_LOGOUT = "/api/account/logout";
     api API_USER = "/api/account/user";
@@ -143,7 +146,10 @@ paths! {
     api API_PASSWORD_CHANGE = "/api/account/password/change";
     api API_PASSWORD_RESET = "/api/account/password/reset";
     api API_PASSWORD_RESET_CONFIRM = "/api/account/password/reset/confirm";
+    api API_SOCIAL_ACCOUNTS = "/api/account/social";
     api api_social_login(slug) = "/api/account/social/<slug>";
+    api api_social_connect(slug) = "/api/account/social/<slug>/connect";
+    api api_social_disconnect(id) = "/api/account/social/<id>/disconnect";
     api API_ACCOUNT_TOKEN_REFRESH = "/api/account/token/refresh";
     api API_ACCOUNT_TOKEN_VERIFY = "/api/account/token/verify";
     api API_USERS = "/api/users";

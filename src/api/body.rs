@@ -1,4 +1,4 @@
-//! Reads request bodies: one JSON object, bounded in size and time.
+//! Reads request bodies: one JSON object or the fields of a form, bounded in size and time.
 //!
 //! Knows no field; `fields` reads those.
 
@@ -14,7 +14,9 @@ use super::error_detail::ErrorDetail;
 use super::field_errors::{FieldErrors, NON_FIELD_ERRORS};
 use super::strict_json;
 use super::strict_json::StrictJsonError;
-use crate::http::body;
+use crate::context::Context;
+use crate::http::urlencoded::{FieldProblem, FormField};
+use crate::http::{body, foreign_origin, multipart, urlencoded};
 use crate::i18n::Sentence;
 
 /// The object that was sent. It may contain passwords and tokens, so it has no `Debug`.
@@ -24,6 +26,7 @@ use crate::i18n::Sentence;
 pub(crate) struct Body {
     fields: Map<String, Value>,
     with_nul: HashSet<String>,
+    is_form: bool,
 }
 
 impl Body {
@@ -38,6 +41,38 @@ impl Body {
             body.fields.insert(name, value);
         }
         body
+    }
+
+    /// Builds the body of a form. A repeated name becomes a list.
+    fn of_form(form: Vec<FormField>) -> Result<Self, Status> {
+        let mut body = Self { is_form: true, ..Self::default() };
+        for FormField { name, value, wrong } in form {
+            let value = Value::String(value);
+            match wrong {
+                // As for JSON that is not UTF-8.
+                Some(FieldProblem::Unreadable) => return Err(Status::BadRequest),
+                Some(FieldProblem::Nul) => {
+                    body.with_nul.insert(name.clone());
+                    body.fields.insert(name, value);
+                }
+                Some(FieldProblem::Repeated) => match body.fields.get_mut(&name) {
+                    Some(Value::Array(values)) => values.push(value),
+                    Some(first) => *first = Value::Array(vec![first.take(), value]),
+                    None => {
+                        body.fields.insert(name, value);
+                    }
+                },
+                None => {
+                    body.fields.insert(name, value);
+                }
+            }
+        }
+        Ok(body)
+    }
+
+    /// Returns whether the body is a form, whose values are all text.
+    pub(crate) fn is_form(&self) -> bool {
+        self.is_form
     }
 
     /// Returns the value of a field.
@@ -89,11 +124,19 @@ enum BodyError {
     Detail(Error),
 }
 
+impl From<Status> for BodyError {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
 /// Reads a body; an empty one is an empty object.
 async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Body, BodyError> {
     let kind = request.content_type();
-    // Also for an empty body: what a foreign site can send as a form has a content type that is not
-    // JSON.
+    if kind.is_some_and(|kind| kind.is_form() || kind.is_form_data()) {
+        return Ok(read_form(request, data).await?);
+    }
+    // Also for an empty body: what a foreign site can send has a content type that is not JSON.
     if kind.is_some_and(|kind| !kind.is_json()) {
         return Err(BodyError::Status(Status::UnsupportedMediaType));
     }
@@ -105,6 +148,25 @@ async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Body, BodyError> 
         return Err(BodyError::Status(Status::UnsupportedMediaType));
     }
     parse(&bytes).map(Body::of).map_err(BodyError::Detail)
+}
+
+/// Reads the fields of a form, if its sender may send one.
+async fn read_form(request: &Request<'_>, data: Data<'_>) -> Result<Body, Status> {
+    let ctx = request.rocket().state::<Context>().ok_or(Status::InternalServerError)?;
+    // Before the body is waited for.
+    if let Some(status) = foreign_origin::form_rejection(ctx, request).await {
+        return Err(status);
+    }
+    let bytes = body::read(request, data).await?;
+    let form = if request.content_type().is_some_and(|kind| kind.is_form()) {
+        urlencoded::fields(&bytes).map_err(|_| Status::PayloadTooLarge)?
+    } else if bytes.is_empty() {
+        Vec::new()
+    } else {
+        let kind = request.headers().get_one("Content-Type").unwrap_or_default();
+        multipart::fields(kind, &bytes).await?
+    };
+    Body::of_form(form)
 }
 
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Error> {

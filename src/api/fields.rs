@@ -18,6 +18,12 @@ use crate::types::{BirthDate, Email, FromText, Gender, GroupId, Name, Password};
 /// The day for types whose rules do not depend on it.
 const ANY_DAY: Date = Date::MIN;
 
+/// The field with the address of an account.
+const EMAIL: &str = "email";
+
+/// The field in which clients of Django may send it.
+const USERNAME: &str = "username";
+
 /// A field that may be left out, as in a PATCH request.
 #[derive(Debug)]
 pub(crate) enum Patch<T> {
@@ -97,6 +103,22 @@ impl<'b> FieldReader<'b> {
         Some(password)
     }
 
+    /// Returns the name of the field that holds the account's address: `username` where a client sends
+    /// the address in that one only, as SimpleJWT's do by default.
+    pub(crate) fn address_field(&self) -> &'static str {
+        let has_email = match self.body.get(EMAIL) {
+            None => false,
+            Some(Value::String(text)) => !text.trim().is_empty(),
+            // An error of its own.
+            Some(_) => true,
+        };
+        let is_address = match self.body.get(USERNAME) {
+            Some(Value::String(text)) => Email::parse(text.trim()).is_ok(),
+            _ => false,
+        };
+        if !has_email && is_address { USERNAME } else { EMAIL }
+    }
+
     /// Reads an e-mail address.
     pub(crate) fn email(&mut self, name: &'static str) -> Option<Email> {
         let typed = self.text(name)?;
@@ -139,6 +161,10 @@ impl<'b> FieldReader<'b> {
         let typed = match self.body.get(name) {
             None => return Patch::Keep,
             Some(Value::Null) => return Patch::Set(None),
+            // A form has no `null`.
+            Some(Value::String(typed)) if typed.is_empty() && self.body.is_form() => {
+                return Patch::Set(None);
+            }
             Some(Value::String(typed)) => typed.clone(),
             Some(other) => other.to_string(),
         };
@@ -165,6 +191,13 @@ impl<'b> FieldReader<'b> {
 
     /// Reads a boolean.
     pub(crate) fn flag(&mut self, name: &'static str) -> Patch<bool> {
+        let in_form = match self.body.get(name) {
+            Some(Value::String(text)) if self.body.is_form() => flag_in_form(text),
+            _ => None,
+        };
+        if let Some(is) = in_form {
+            return Patch::Set(is);
+        }
         match self.body.get(name) {
             None => Patch::Keep,
             Some(Value::Bool(is)) => Patch::Set(*is),
@@ -176,13 +209,21 @@ impl<'b> FieldReader<'b> {
 
     /// Reads the ids of groups.
     pub(crate) fn groups(&mut self, name: &'static str) -> Patch<Vec<GroupId>> {
+        let is_form = self.body.is_form();
         let values = match self.body.get(name) {
             None => return Patch::Keep,
-            Some(Value::Array(values)) => values,
+            Some(Value::Array(values)) => values.as_slice(),
+            // A form cannot say that a list has one item or none.
+            Some(Value::String(text)) if is_form && text.is_empty() => &[],
+            Some(only @ Value::String(_)) if is_form => std::slice::from_ref(only),
             Some(Value::Null) => return self.wrong(name, Sentence::new("api.null")),
             Some(_) => return self.wrong(name, Sentence::new("api.not_a_list")),
         };
-        let ids: Option<Vec<_>> = values.iter().map(|id| id.as_i64().map(GroupId)).collect();
+        let number = |id: &Value| match id {
+            Value::String(digits) if is_form => digits.trim().parse().ok(),
+            id => id.as_i64(),
+        };
+        let ids: Option<Vec<_>> = values.iter().map(|id| number(id).map(GroupId)).collect();
         match ids {
             Some(ids) => Patch::Set(ids),
             None => self.wrong(name, Sentence::new("api.not_a_number")),
@@ -233,6 +274,15 @@ impl<'b> FieldReader<'b> {
     fn wrong<T>(&mut self, name: &'static str, sentence: Sentence) -> Patch<T> {
         self.add_error(name, sentence);
         Patch::Keep
+    }
+}
+
+/// Parses a boolean of a form, by the texts that Django REST framework knows.
+fn flag_in_form(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),
+        "false" | "f" | "no" | "n" | "off" | "0" => Some(false),
+        _ => None,
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 /// An empty object: success.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Nothing)]
-struct EmptyObject {}
+pub(super) struct EmptyObject {}
 
 /// Both tokens of a new session.
 #[derive(Serialize, ToSchema)]
@@ -98,7 +98,8 @@ async fn create(
     ctx: &State<Context>,
 ) -> Result<Json<TokenPair>, Error> {
     let mut fields = FieldReader::of(&body);
-    let (email, password) = (fields.text("email"), fields.password("password"));
+    let address = fields.address_field();
+    let (email, password) = (fields.text(address), fields.password("password"));
     let (Some(email), Some(password)) = (email, password) else {
         return Err(fields.into_errors().into());
     };

@@ -47,6 +47,7 @@ use reader::{Reader, network};
 
 /// The settings of a running Daemun. Each field is the setting of the same name in [`SETTINGS`].
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
     /// The origin in links, cookies, CSRF checks and `iss`.
     pub public_url: PublicUrl,
@@ -70,6 +71,10 @@ pub struct Settings {
     pub refresh_token_lifetime: Duration,
     /// Whether a refresh token is replaced when it is used.
     pub rotate_refresh_tokens: bool,
+    /// Whether responses that set the refresh cookie also show the refresh token.
+    pub refresh_cookie_in_body: bool,
+    /// Whether a log-in ends the session that the browser had as the same user.
+    pub end_previous_session: bool,
     /// `iss` of the tokens.
     pub issuer: String,
     /// `aud` of the tokens.
@@ -181,6 +186,8 @@ impl Settings {
             access_token_lifetime: read.duration("access_token_lifetime"),
             refresh_token_lifetime: read.duration("refresh_token_lifetime"),
             rotate_refresh_tokens: read.parsed("rotate_refresh_tokens"),
+            refresh_cookie_in_body: read.parsed("refresh_cookie_in_body"),
+            end_previous_session: read.parsed("end_previous_session"),
             issuer,
             audience: read.text("audience"),
             leeway: read.duration("leeway"),

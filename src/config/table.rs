@@ -118,6 +118,22 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "`false`: the refresh token stays the same until it expires",
     },
     Setting {
+        name: "refresh_cookie_in_body",
+        default: DefaultValue::Text("false"),
+        accepts: Accepts::Sentence("setting.bool"),
+        secrecy: Secrecy::None,
+        meaning: "`true`: log-in, sign-up and refresh below `/api/account` show the refresh token in the \
+            body too, for clients that keep it themselves; then scripts of the site can read it",
+    },
+    Setting {
+        name: "end_previous_session",
+        default: DefaultValue::Text("true"),
+        accepts: Accepts::Sentence("setting.bool"),
+        secrecy: Secrecy::None,
+        meaning: "a log-in ends the session that the browser had before; `false`: a session of the same \
+            user lives on",
+    },
+    Setting {
         name: "issuer",
         default: DefaultValue::PublicUrl("public_url"),
         accepts: Accepts::Sentence("setting.text"),

@@ -5,7 +5,8 @@
 //! needs neither, because no other site can make a browser send one. An invalid Bearer token
 //! exempts from nothing.
 //!
-//! The fairing also refuses NUL in URLs, foreign hosts and repeated headers.
+//! The fairing also refuses NUL in URLs, foreign hosts and repeated headers. What a foreign origin may do
+//! is decided in `foreign_origin`.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::uri::{Host, Origin};
@@ -13,14 +14,11 @@ use rocket::http::{Method, Status};
 use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
+use super::foreign_origin::{Rejection, is_api, is_foreign, rejection_of_foreign};
 use super::guards;
 use super::guards::SignedIn;
-use super::{body, cookies, cors, forward_auth, refusals, request_info, urlencoded};
+use super::{body, cookies, cors, forward_auth, refusals, urlencoded};
 use crate::context::Context;
-use crate::crypto::jwt::TokenError;
-use crate::paths;
-use crate::sessions;
-use crate::sessions::AccessError;
 
 /// Where refused requests are routed. Requested directly, these paths do not exist. One for each
 /// entry point, whose catcher renders the response.
@@ -57,14 +55,6 @@ pub(crate) fn refuse(request: &mut Request<'_>, status: Status, reason: &'static
     let place = REFUSED[usize::from(is_api(request))];
     request.set_uri(Origin::parse(place).expect("a constant path"));
 }
-
-fn is_api(request: &Request<'_>) -> bool {
-    let path = request.uri().path().as_str();
-    path == "/api" || path.starts_with("/api/")
-}
-
-/// A status, and the reason for the log.
-type Rejection = (Status, &'static str);
 
 async fn rejection(ctx: &Context, request: &Request<'_>, data: &mut Data<'_>) -> Option<Rejection> {
     let hosts: Vec<&str> = request.headers().get("Host").collect();
@@ -105,59 +95,8 @@ async fn rejection(ctx: &Context, request: &Request<'_>, data: &mut Data<'_>) ->
     if is_foreign(ctx, request) { rejection_of_foreign(ctx, request).await } else { None }
 }
 
-/// Returns whether an endpoint sets cookies. A page of another site must not sign a browser in or out,
-/// although browsers would not keep the cookies: they are `SameSite=Lax`.
-fn sets_cookies(path: &str) -> bool {
-    const ENDPOINTS: [&str; 4] =
-        [paths::API_LOGIN, paths::API_SIGNUP, paths::API_LOGOUT, paths::API_ACCOUNT_TOKEN_REFRESH];
-    ENDPOINTS.contains(&path) || path.starts_with(&paths::api_social_login(""))
-}
-
-/// Returns how an unsafe request of another origin is refused.
-async fn rejection_of_foreign(ctx: &Context, request: &Request<'_>) -> Option<Rejection> {
-    let path = request.uri().path().as_str();
-    let has_cookies = cookies::has_any_of_ours(request.cookies(), ctx);
-    match cors::allowed_origin(ctx, request).filter(|_| is_api(request)) {
-        Some(origin) if origin.is_same_site(&ctx.settings.public_url) => None,
-        Some(_) if sets_cookies(path) => Some(FOREIGN),
-        Some(_) if !has_cookies => None,
-        // Neither reads nor sets a cookie, so no browser lends the request any power.
-        None if !has_cookies && is_token_endpoint(path) => None,
-        _ => rejection_without_bearer(ctx, request).await,
-    }
-}
-
-/// How a foreign request is refused.
-const FOREIGN: Rejection = (Status::Forbidden, "foreign_origin");
-
-fn is_token_endpoint(path: &str) -> bool {
-    let rest = path.strip_prefix(paths::API_TOKEN);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 fn is_repeated(request: &Request<'_>, name: &str) -> bool {
     request.headers().get(name).nth(1).is_some()
-}
-
-/// Returns how a foreign request is refused; `None` if a valid Bearer token comes with it.
-async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Option<Rejection> {
-    let Some(token) = guards::bearer(request) else { return Some(FOREIGN) };
-    match sessions::find_by_access_token(ctx, token).await {
-        // No page of a foreign origin can make a browser send a Bearer token, so it is not forged.
-        Ok(_) => None,
-        // An API client whose own token has expired gets 401, or it would never refresh it.
-        Err(AccessError::Session(_) | AccessError::Token(TokenError::Expired))
-            if is_api(request) =>
-        {
-            Some((Status::Unauthorized, "token_not_valid"))
-        }
-        Err(AccessError::Session(_) | AccessError::Token(_)) => Some(FOREIGN),
-        // `auth_unavailable` has logged the database error.
-        Err(AccessError::Database(error)) => {
-            let unknown = guards::auth_unavailable(&error, request_info::of(request, ctx));
-            Some((unknown.0, refusals::IS_LOGGED))
-        }
-    }
 }
 
 /// NUL, as URLs encode it.
@@ -193,17 +132,6 @@ fn is_our_host(ctx: &Context, text: &str, request: &Request<'_>) -> bool {
         || ctx.settings.public_url.is_authority(text)
         || (cors::is_for_programs(request.uri().path().as_str())
             && ctx.settings.allowed_hosts.iter().any(|host| host.accepts(text)))
-}
-
-/// Returns whether the browser says that a request comes from elsewhere. Browsers that say nothing
-/// are left to the form token.
-fn is_foreign(ctx: &Context, request: &Request<'_>) -> bool {
-    let header = |name| request.headers().get_one(name);
-    let is_other_site =
-        header("Sec-Fetch-Site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
-    let is_other_origin =
-        header("Origin").is_some_and(|origin| !ctx.settings.public_url.is_origin(origin));
-    is_other_site || is_other_origin
 }
 
 /// Returns the token for the forms of a page. A visitor without the cookie that it is bound to gets

@@ -1,6 +1,6 @@
 //! Parses form bodies as browsers write them (WHATWG URL, 5.1).
 //!
-//! Knows no form: what a field means is decided by `web`.
+//! Knows no form: what a field means is decided by `web` and `api`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -22,8 +22,10 @@ pub(crate) struct FormField {
 /// What can be wrong with a field, whatever it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldProblem {
-    /// It is not text, or it contains NUL.
+    /// It is not text.
     Unreadable,
+    /// It contains NUL.
+    Nul,
     /// A field of this name came before.
     Repeated,
 }
@@ -36,32 +38,50 @@ const MAX_NAMES: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooManyFields;
 
+/// The fields of a form while it is parsed, in their order.
+#[derive(Default)]
+pub(super) struct FormFields {
+    fields: Vec<FormField>,
+    // A set, so that the cost grows with the number of fields and not with its square.
+    names: HashSet<String>,
+}
+
+impl FormFields {
+    /// Adds a field with what is wrong with its bytes.
+    pub(super) fn push(
+        &mut self,
+        name: String,
+        value: String,
+        problem: Option<FieldProblem>,
+    ) -> Result<(), TooManyFields> {
+        let is_repeated = self.names.contains(&name);
+        if !is_repeated {
+            if self.names.len() == MAX_NAMES {
+                return Err(TooManyFields);
+            }
+            self.names.insert(name.clone());
+        }
+        let wrong = problem.or(is_repeated.then_some(FieldProblem::Repeated));
+        self.fields.push(FormField { name, value, wrong });
+        Ok(())
+    }
+
+    /// Returns the fields.
+    pub(super) fn into_vec(self) -> Vec<FormField> {
+        self.fields
+    }
+}
+
 /// Parses the fields of a body, each with what is wrong with it.
 pub(crate) fn fields(body: &[u8]) -> Result<Vec<FormField>, TooManyFields> {
-    let mut fields: Vec<FormField> = Vec::new();
-    let mut names = HashSet::new();
+    let mut fields = FormFields::default();
     for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let (name, _) = text(halves.next().unwrap_or_default());
-        let (value, is_text) = text(halves.next().unwrap_or_default());
-        // A set, so that the cost grows with the number of fields and not with its square.
-        let is_repeated = names.contains(&name);
-        if !is_repeated {
-            if names.len() == MAX_NAMES {
-                return Err(TooManyFields);
-            }
-            names.insert(name.clone());
-        }
-        let wrong = if !is_text {
-            Some(FieldProblem::Unreadable)
-        } else if is_repeated {
-            Some(FieldProblem::Repeated)
-        } else {
-            None
-        };
-        fields.push(FormField { name, value, wrong });
+        let (value, problem) = text(halves.next().unwrap_or_default());
+        fields.push(name, value, problem)?;
     }
-    Ok(fields)
+    Ok(fields.into_vec())
 }
 
 /// Returns whether a form begins with the field by which Rocket would let it override its method.
@@ -72,7 +92,7 @@ pub(crate) fn is_method_override(start: &[u8]) -> bool {
     text(name).0 == "_method"
 }
 
-fn text(encoded: &[u8]) -> (String, bool) {
+fn text(encoded: &[u8]) -> (String, Option<FieldProblem>) {
     let raw = String::from_utf8_lossy(encoded);
     let is_text = matches!(raw, Cow::Borrowed(_));
     let raw = RawStr::new(raw.as_ref());
@@ -80,11 +100,18 @@ fn text(encoded: &[u8]) -> (String, bool) {
         Ok(value) => (value, is_text),
         Err(_) => (raw.url_decode_lossy(), false),
     };
-    // PostgreSQL refuses text with NUL.
+    without_nul(value.into_owned(), (!is_text).then_some(FieldProblem::Unreadable))
+}
+
+/// Replaces NUL, which PostgreSQL refuses, and reports it unless there is another problem.
+pub(super) fn without_nul(
+    value: String,
+    problem: Option<FieldProblem>,
+) -> (String, Option<FieldProblem>) {
     if value.contains('\0') {
-        return (value.replace('\0', "\u{fffd}"), false);
+        return (value.replace('\0', "\u{fffd}"), problem.or(Some(FieldProblem::Nul)));
     }
-    (value.into_owned(), is_text)
+    (value, problem)
 }
 
 #[cfg(test)]
@@ -111,7 +138,7 @@ mod tests {
         let unreadable = Some(FieldProblem::Unreadable);
         assert_eq!(wrongs(b"a=%ff"), [("a".into(), unreadable)]);
         assert_eq!(wrongs(b"a=\xff"), [("a".into(), unreadable)]);
-        assert_eq!(wrongs(b"a=x%00y"), [("a".into(), unreadable)]);
+        assert_eq!(wrongs(b"a=x%00y"), [("a".into(), Some(FieldProblem::Nul))]);
         assert_eq!(wrongs(b"a=%ED%A0%80"), [("a".into(), unreadable)]);
         assert_eq!(
             wrongs(b"a=1&a=2"),

@@ -34,6 +34,7 @@ pub use store::{end, end_all, end_from, end_others, list_all, record_reauthentic
 pub use token_refresh::{
     find_by_refresh_token, is_refresh_token, refresh, refresh_access, session_id_in,
 };
+pub use tokens::IssuedToken;
 
 use crate::accounts;
 use crate::audit;
@@ -165,17 +166,25 @@ pub fn is_access_token(ctx: &Context, token: &str) -> bool {
     tokens::verify_access(ctx, token, ctx.clock.now()).is_ok()
 }
 
-/// Commits a transaction that created a session, and ends the session that the browser had before.
+/// Commits a transaction that created a session, and ends the session that the browser had before, unless
+/// the settings let one of the same user live on.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot; then nothing has changed.
 pub async fn commit_replacing_session(
     ctx: &Context,
     transaction: Transaction,
+    user: UserId,
     before: Option<SessionId>,
 ) -> Result<(), DbError> {
-    if let Some(before) = before {
-        end(&transaction, before, None, EndReason::Replaced, ctx.clock.now()).await?;
+    let (why, now) = (EndReason::Replaced, ctx.clock.now());
+    match before {
+        Some(before) if ctx.settings.end_previous_session => {
+            end(&transaction, before, None, why, now).await?;
+        }
+        // After a change of users at one browser, the first user could not end it there.
+        Some(before) => store::end_unless_of(&transaction, before, user, why, now).await?,
+        None => {}
     }
     transaction.commit().await?;
     Ok(())

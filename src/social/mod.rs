@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use connecting::{connect_and_notify, disconnect_all, disconnect_unverified};
 use time::OffsetDateTime;
 
-pub use store::{connect, count_identities, find_user, record_use};
+pub use store::{connect, count_identities, find_user, is_connected, record_use};
 
 use crate::context::Context;
 use crate::db::{Db, DbError, Transaction};

@@ -248,6 +248,16 @@ pub(super) async fn delete_identity(
     Ok(rows.into_iter().next().map(identity))
 }
 
+/// Returns whether an identity is connected to this account.
+pub async fn is_connected(
+    transaction: &Transaction,
+    user: UserId,
+    id: i64,
+) -> Result<bool, DbError> {
+    let identity = social_identity::Entity::find_by_id(id).filter(Identities::UserId.eq(user.0));
+    Ok(identity.one(transaction.connection()).await?.is_some())
+}
+
 /// Deletes the identities that were connected before an instant, or all.
 pub(super) async fn delete_of_user(
     transaction: &Transaction,

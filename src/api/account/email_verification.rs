@@ -2,6 +2,7 @@
 
 use rocket::{Route, State, post, routes};
 
+use super::second_path::with_second_path;
 use super::{Detail, DetailResponse};
 use crate::api::body::Body;
 use crate::api::credentials::MaybeAuthenticated;
@@ -19,20 +20,31 @@ use crate::paths;
 use crate::types::{Language, RequestInfo, Secret};
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![create, again]
+    let names = [
+        (paths::API_VERIFY_EMAIL, paths::API_REGISTRATION_VERIFY_EMAIL),
+        (paths::API_RESEND_EMAIL, paths::API_REGISTRATION_RESEND_EMAIL),
+    ];
+    with_second_path(routes![create, again], &names)
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let route = |path, about| public(HttpMethod::Post, path, Section::Account, about);
-    vec![
-        route(paths::API_VERIFY_EMAIL, "openapi.account.email_verification.confirm")
+    let verify = |path, about| {
+        public(HttpMethod::Post, path, Section::Account, about)
             .body([required("key", FieldType::Text), optional("password", FieldType::Password)])
             .returns::<Detail>(200)
-            .errors(&[404, 429, 503]),
-        route(paths::API_RESEND_EMAIL, "openapi.account.email_verification.resend")
+            .errors(&[404, 429, 503])
+    };
+    let resend = |path, about| {
+        public(HttpMethod::Post, path, Section::Account, about)
             .body([required("email", FieldType::Email)])
             .returns::<Detail>(200)
-            .errors(&[429]),
+            .errors(&[429])
+    };
+    vec![
+        verify(paths::API_VERIFY_EMAIL, "openapi.account.email_verification.confirm"),
+        resend(paths::API_RESEND_EMAIL, "openapi.account.email_verification.resend"),
+        verify(paths::API_REGISTRATION_VERIFY_EMAIL, "openapi.account.registration.verify_email"),
+        resend(paths::API_REGISTRATION_RESEND_EMAIL, "openapi.account.registration.resend_email"),
     ]
 }
 
@@ -78,7 +90,9 @@ async fn again(
     ctx: &State<Context>,
 ) -> Result<DetailResponse, Error> {
     let mut fields = FieldReader::of(&body);
-    let Some(email) = fields.email("email") else { return Err(fields.into_errors().into()) };
+    let Some(email) = fields.email(fields.address_field()) else {
+        return Err(fields.into_errors().into());
+    };
     flows::account::email_verification::request(ctx, email, language, info).await?;
     Ok(DetailResponse::ok("api.ok"))
 }

@@ -66,7 +66,8 @@ fn wrong_credentials(ctx: &Context) -> Error {
 fn credentials(body: &Body) -> Result<Credentials, Error> {
     let mut fields = FieldReader::of(body);
     // dj-rest-auth reports a missing address as an error of the whole body.
-    let (email, password) = (fields.optional_email("email"), fields.password("password"));
+    let address = fields.address_field();
+    let (email, password) = (fields.optional_email(address), fields.password("password"));
     let errors = fields.into_errors();
     if !errors.is_empty() {
         return Err(errors.into());

@@ -7,7 +7,9 @@ mod logout;
 mod mypage;
 mod password_change;
 mod password_reset;
+mod second_path;
 mod signup;
+mod social_accounts;
 mod social_login;
 mod token_refresh;
 mod user;
@@ -39,6 +41,7 @@ pub(crate) fn routes() -> Vec<Route> {
         password_reset::routes(),
         token_refresh::routes(),
         social_login::routes(),
+        social_accounts::routes(),
         email_verification::routes(),
     ]
     .concat()
@@ -55,6 +58,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         password_reset::endpoints,
         token_refresh::endpoints,
         social_login::endpoints,
+        social_accounts::endpoints,
         email_verification::endpoints,
     ]
     .iter()
@@ -84,15 +88,20 @@ impl<'r> response::Responder<'r, 'static> for DetailResponse {
     }
 }
 
+/// Returns the refresh token, if responses that set its cookie show it too.
+fn refresh_in_body(tokens: &IssuedTokens, ctx: &Context) -> Option<String> {
+    ctx.settings.refresh_cookie_in_body.then(|| tokens.refresh.token.expose().to_owned())
+}
+
 /// The response to a log-in.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Welcome)]
 struct LoginResponse {
     access: String,
-    // Always empty, for clients that expect the key: the refresh token is in a cookie that scripts
-    // cannot read.
+    // Empty for clients that expect the key, unless a setting says otherwise: the refresh token is in a
+    // cookie that scripts cannot read.
     #[schema(example = "")]
-    refresh: &'static str,
+    refresh: String,
     user: AccountUser,
 }
 
@@ -109,6 +118,7 @@ impl LoginResponse {
         };
         cookies::sign_in(jar, ctx, tokens);
         let access = tokens.access.token.expose().to_owned();
-        Ok(Json(Self { access, refresh: "", user: AccountUser::of(&session.user) }))
+        let refresh = refresh_in_body(tokens, ctx).unwrap_or_default();
+        Ok(Json(Self { access, refresh, user: AccountUser::of(&session.user) }))
     }
 }

@@ -49,7 +49,9 @@ async fn create(
     ctx: &State<Context>,
 ) -> Result<DetailResponse, Error> {
     let mut fields = FieldReader::of(&body);
-    let Some(email) = fields.email("email") else { return Err(fields.into_errors().into()) };
+    let Some(email) = fields.email(fields.address_field()) else {
+        return Err(fields.into_errors().into());
+    };
     flows::account::password_reset::request(ctx, email, language, info).await?;
     Ok(DetailResponse::ok(of_mail("api.password_reset.sent", ctx.settings.delivers_mail())))
 }

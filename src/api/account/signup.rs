@@ -5,6 +5,7 @@ use rocket::response::status;
 use rocket::serde::json::Json;
 use rocket::{Responder, Route, State, post, routes};
 
+use super::second_path::with_second_path;
 use super::{DetailResponse, LoginResponse};
 use crate::accounts::{NewPasswordError, UserAttributes, Weakness};
 use crate::api::body::Body;
@@ -26,19 +27,25 @@ use crate::paths;
 use crate::types::{Email, Language, Password, Profile, RequestInfo};
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![create]
+    with_second_path(routes![create], &[(paths::API_SIGNUP, paths::API_REGISTRATION)])
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let route =
-        public(HttpMethod::Post, paths::API_SIGNUP, Section::Account, "openapi.account.signup");
     let mut fields = vec![
         required("email", FieldType::Email),
         required("password1", FieldType::Password),
         required("password2", FieldType::Password),
     ];
     fields.extend(profile_fields::field_specs());
-    vec![route.body(fields).returns::<LoginResponse>(201).errors(&[403, 429, 503])]
+    [
+        (paths::API_SIGNUP, "openapi.account.signup"),
+        (paths::API_REGISTRATION, "openapi.account.registration.signup"),
+    ]
+    .map(|(path, about)| {
+        let route = public(HttpMethod::Post, path, Section::Account, about).body(fields.clone());
+        route.returns::<LoginResponse>(201).errors(&[403, 429, 503])
+    })
+    .into()
 }
 
 #[derive(Responder)]
@@ -60,7 +67,7 @@ impl SignupBody {
         let today = ctx.clock.now().date();
         let mut fields = FieldReader::of(body);
         let form = Self {
-            email: fields.email("email"),
+            email: fields.email(fields.address_field()),
             password1: fields.new_password("password1"),
             password2: fields.new_password("password2"),
             profile: ProfilePatch::read(&mut fields, today).into_new(),

@@ -11,7 +11,7 @@ use crate::api::error::Error;
 use crate::api::error_detail::ErrorDetail;
 use crate::api::field_errors::{FieldErrors, NON_FIELD_ERRORS, local_email_error};
 use crate::api::fields::FieldReader;
-use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
+use crate::api::openapi::{Endpoint, FieldSpec, FieldType, HttpMethod, Section, optional, public};
 use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::flows;
@@ -29,16 +29,18 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-/// Describes the endpoint. One of the first three fields is required.
+/// Returns the fields of what a client got from a provider. One of the first three is required.
+pub(super) fn token_fields() -> Vec<FieldSpec> {
+    ["access_token", "id_token", "code", "code_verifier"]
+        .map(|name| optional(name, FieldType::Text))
+        .into()
+}
+
+/// Describes the endpoint.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let (path, about) = (paths::api_social_login("{slug}"), "openapi.account.social_login");
-    let fields = [
-        optional("access_token", FieldType::Text),
-        optional("id_token", FieldType::Text),
-        optional("code", FieldType::Text),
-        optional("code_verifier", FieldType::Text),
-        optional("email", FieldType::Email),
-    ];
+    let mut fields = token_fields();
+    fields.push(optional("email", FieldType::Email));
     let route = public(HttpMethod::Post, path, Section::Account, about);
     let route = route.says("api.signup.verification_sent").body(fields);
     vec![route.returns::<LoginResponse>(200).returns::<Detail>(201).errors(&[401, 404, 429, 503])]
@@ -90,25 +92,29 @@ async fn create(
 
 fn read(body: &Body) -> Result<(ProviderToken, Option<Email>), Error> {
     let mut fields = FieldReader::of(body);
+    // Absent is fine, because most providers return one; blank is an error.
+    let typed_email = body.get("email").is_some().then(|| fields.email("email")).flatten();
+    Ok((read_token(fields)?, typed_email))
+}
+
+/// Reads what a client got from a provider, after all other fields.
+pub(super) fn read_token(mut fields: FieldReader<'_>) -> Result<ProviderToken, Error> {
     let mut secret = |name| fields.optional_text(name).map(Secret::new);
     let (access, id) = (secret("access_token"), secret("id_token"));
     let (code, verifier) = (secret("code"), secret("code_verifier"));
-    // Absent is fine, because most providers return one; blank is an error.
-    let typed_email = body.get("email").is_some().then(|| fields.email("email")).flatten();
     let errors = fields.into_errors();
     if !errors.is_empty() {
         return Err(errors.into());
     }
-    let token = match (access, id, code) {
-        (Some(token), _, _) => ProviderToken::Access(token),
-        (None, Some(token), _) => ProviderToken::Id(token),
-        (None, None, Some(code)) => ProviderToken::Code(code, verifier),
-        (None, None, None) => return Err(non_field_error("api.social.nothing")),
-    };
-    Ok((token, typed_email))
+    match (access, id, code) {
+        (Some(token), _, _) => Ok(ProviderToken::Access(token)),
+        (None, Some(token), _) => Ok(ProviderToken::Id(token)),
+        (None, None, Some(code)) => Ok(ProviderToken::Code(code, verifier)),
+        (None, None, None) => Err(non_field_error("api.social.nothing")),
+    }
 }
 
-fn social_error(error: SocialLoginError, ctx: &Context) -> Error {
+pub(super) fn social_error(error: SocialLoginError, ctx: &Context) -> Error {
     match error {
         SocialLoginError::Unknown => ErrorDetail::not_found().into(),
         SocialLoginError::Provider(OAuthError::Refused(_)) => non_field_error("api.social.wrong"),
@@ -136,6 +142,6 @@ fn social_error(error: SocialLoginError, ctx: &Context) -> Error {
     }
 }
 
-fn non_field_error(key: &'static str) -> Error {
+pub(super) fn non_field_error(key: &'static str) -> Error {
     FieldErrors::on(NON_FIELD_ERRORS, Sentence::new(key)).into()
 }

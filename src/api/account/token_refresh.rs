@@ -7,6 +7,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::refresh_in_body;
 use crate::api::body::Body;
 use crate::api::credentials::refresh_error;
 use crate::api::error::Error;
@@ -20,6 +21,7 @@ use crate::http::cookies;
 use crate::http::cookies::TokenCookies;
 use crate::paths;
 use crate::sessions;
+use crate::sessions::IssuedToken;
 use crate::types::RequestInfo;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -42,14 +44,20 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The access token and its expiry; the refresh token is in its cookie.
+/// The access token and its expiry; the refresh token is in its cookie, and here if a setting says so.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Renewed)]
 struct RefreshedAccess {
     access: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    refresh: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     access_expiration: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, required = false)]
+    refresh_expiration: Option<OffsetDateTime>,
 }
 
 /// Refreshes the tokens. A token in the body wins over the cookie.
@@ -73,10 +81,16 @@ async fn create(
     // A refused token removes no cookie: another tab may just have received a newer one.
     let tokens = sessions::refresh(ctx, token, info).await.map_err(refresh_error)?;
     cookies::set_tokens(jar, ctx, &tokens);
-    let expires_at = tokens.access.expires_at;
+    let refresh = refresh_in_body(&tokens, ctx);
     Ok(Json(RefreshedAccess {
         access: tokens.access.token.expose().to_owned(),
-        // A token's `exp` has whole seconds.
-        access_expiration: expires_at.replace_nanosecond(0).unwrap_or(expires_at),
+        access_expiration: expiry(&tokens.access),
+        refresh_expiration: refresh.as_ref().map(|_| expiry(&tokens.refresh)),
+        refresh,
     }))
+}
+
+fn expiry(token: &IssuedToken) -> OffsetDateTime {
+    // A token's `exp` has whole seconds.
+    token.expires_at.replace_nanosecond(0).unwrap_or(token.expires_at)
 }

@@ -125,7 +125,7 @@ pub async fn with_password(
         send_new_device_email(ctx, &transaction, &verified.account, info).await?;
     }
     verified.refund_attempt_in(&transaction).await?;
-    sessions::commit_replacing_session(ctx, transaction, before).await?;
+    sessions::commit_replacing_session(ctx, transaction, tokens.user, before).await?;
     tracing::info!(
         user.id = user.0, session.id = %tokens.session, request.id = info.request_id,
         "logged in"

@@ -144,7 +144,7 @@ pub async fn sign_up(
     let tokens =
         sessions::create(ctx, &transaction, user, &to.email, AuthMethod::NewAccount, info).await?;
     let tokens = tokens.expect("an account is active when it is made");
-    sessions::commit_replacing_session(ctx, transaction, before).await?;
+    sessions::commit_replacing_session(ctx, transaction, tokens.user, before).await?;
     tracing::info!(
         user.id = user.0, session.id = %tokens.session, request.id = info.request_id,
         "signed up"

@@ -21,6 +21,9 @@ pub enum ConnectError {
     /// revealed.
     #[error("it is not for this account")]
     Refused,
+    /// It is connected to this account already.
+    #[error("it is connected already")]
+    AlreadyConnected,
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -29,9 +32,12 @@ pub enum ConnectError {
 /// Why a provider was not disconnected.
 #[derive(Debug, Error)]
 pub enum DisconnectError {
-    /// It is not connected, or it is the last way to log in.
+    /// The account has no such identity.
+    #[error("it is not connected")]
+    NotConnected,
+    /// It is the last way to log in.
     #[error("the last way to sign in stays")]
-    Stays,
+    LastMethod,
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -47,6 +53,10 @@ pub async fn connect(
     info: &RequestInfo,
 ) -> Result<(), ConnectError> {
     let (transaction, owner) = begin(ctx, user).await?;
+    // Not an error for a client that repeats a request whose answer was lost.
+    if social::find_user(&transaction, provider_user).await? == Some(user) {
+        return Err(ConnectError::AlreadyConnected);
+    }
     if !social::connect_and_notify(ctx, &transaction, &owner, slug, provider_user, info).await? {
         return Err(ConnectError::Refused);
     }
@@ -93,10 +103,17 @@ pub async fn disconnect(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     // The lock serializes two attempts at once, which could each leave only the other's identity.
-    let owner = accounts::lock(&transaction, user).await?.ok_or(DisconnectError::Stays)?;
+    let owner = accounts::lock(&transaction, user).await?.ok_or(DisconnectError::NotConnected)?;
     let has_password = owner.password_hash.is_some();
     let gone = social::disconnect(&transaction, user, identity, &providers, has_password).await?;
-    let gone = gone.ok_or(DisconnectError::Stays)?;
+    let Some(gone) = gone else {
+        let is_connected = social::is_connected(&transaction, user, identity).await?;
+        return Err(if is_connected {
+            DisconnectError::LastMethod
+        } else {
+            DisconnectError::NotConnected
+        });
+    };
     let event = AuditEvent::by_owner(user, AuditEventKind::SocialDisconnected, info);
     audit::record(&transaction, event.with_details(json!({ "provider": gone.provider })), now)
         .await?;

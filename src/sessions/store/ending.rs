@@ -80,6 +80,20 @@ pub async fn end(
     Ok(done.rows_affected == 1)
 }
 
+/// Ends a session unless it belongs to this user.
+pub(in crate::sessions) async fn end_unless_of(
+    transaction: &Transaction,
+    session: SessionId,
+    user: UserId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    transaction.after_commit(Invalidate::Session(session));
+    let update = update_ended(why, now).filter(Column::Id.eq(session.to_string()));
+    update.filter(Column::UserId.ne(user.0)).exec(transaction.connection()).await?;
+    Ok(())
+}
+
 /// Ends a session of a user, at the request of the session `acting`, which may be the same. Returns
 /// `false` if the user has no such active session, or if `acting` has itself ended.
 pub async fn end_from(

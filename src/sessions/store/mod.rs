@@ -15,8 +15,8 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 pub(super) use self::active::{count_active, find_active, has_active, list_active};
-pub(super) use self::ending::end_excess;
 pub use self::ending::{end, end_all, end_from, end_others};
+pub(super) use self::ending::{end_excess, end_unless_of};
 pub(super) use self::rotation::{confirm, find_token_state, reuse_successor, rotate};
 use super::session::{AuthMethod, SessionRecord};
 use super::tokens::RefreshToken;

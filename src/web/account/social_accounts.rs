@@ -88,7 +88,7 @@ async fn destroy(
             request.flash(Flash::SocialDisconnected);
             Ok(Response::redirect_to(paths::SOCIAL_ACCOUNTS))
         }
-        Err(DisconnectError::Stays) => {
+        Err(DisconnectError::NotConnected | DisconnectError::LastMethod) => {
             let page = message_page::render(
                 &request.page,
                 "social_accounts.last_method.title",

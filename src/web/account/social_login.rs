@@ -183,7 +183,9 @@ async fn rejected_connection(
     request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
     match error {
-        ConnectError::Refused => message(slug, Status::UnprocessableEntity, text, request).await,
+        ConnectError::Refused | ConnectError::AlreadyConnected => {
+            message(slug, Status::UnprocessableEntity, text, request).await
+        }
         ConnectError::Database(error) => Err(error.into()),
     }
 }

@@ -116,7 +116,7 @@ fn find_errors<F: Form>(form: &F, fields: &[urlencoded::FormField]) -> FormError
         let key = match field.wrong {
             Some(FieldProblem::Repeated) if spec.is_some_and(|spec| spec.is_repeated) => continue,
             Some(FieldProblem::Repeated) => "form.twice",
-            Some(FieldProblem::Unreadable) => "form.unreadable",
+            Some(FieldProblem::Unreadable | FieldProblem::Nul) => "form.unreadable",
             None => continue,
         };
         let shown = spec.filter(|spec| spec.is_visible).map(|spec| spec.name);

@@ -247,6 +247,55 @@ async fn a_new_session_replaces_the_old_one(env: TestEnv) {
 }
 
 #[on_both]
+async fn a_session_of_the_same_user_lives_on_if_the_site_says_so(env: TestEnv) {
+    let app = env.app_with(&[("end_previous_session", "false")]).await;
+    app.session_of("ada").await;
+    app.session_of("bob").await;
+    let mut program = app.api_client();
+    program.post("/api/account/login", login(ADA, GOOD)).await;
+    let mut before = program.clone();
+
+    program.post("/api/account/login", login(ADA, GOOD)).await;
+
+    assert_eq!(before.get("/api/account/user").await.status(), 200);
+    assert_eq!(program.get("/api/account/user").await.status(), 200);
+    let replaced = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'replaced'";
+    assert_eq!(app.query_number(replaced).await, 0);
+    let reply = program.clone().post("/api/account/login", login("bob@example.com", GOOD)).await;
+    assert_eq!(reply.status(), 200);
+    assert_eq!(program.get("/api/account/user").await.status(), 401, "of another user");
+    assert_eq!(app.query_number(replaced).await, 1);
+    assert_eq!(before.get("/api/account/user").await.status(), 200);
+}
+
+#[on_both]
+async fn the_refresh_token_is_in_the_body_if_the_site_says_so(env: TestEnv) {
+    let app = env.app_with(&[("refresh_cookie_in_body", "true")]).await;
+    let mut ada = app.api_client();
+
+    let joined = ada.post("/api/account/join", form(ADA)).await;
+    let in_cookie = ada.browser.cookies["refresh"].clone();
+    let logged_in = app.api_client().post("/api/account/login", login(ADA, GOOD)).await;
+
+    assert_eq!((joined.status(), joined.text("refresh")), (201, in_cookie.as_str()));
+    assert_eq!(joined.cookies(), "access device refresh -visitor");
+    let sent = json!({ "refresh": logged_in.text("refresh") });
+    let mut refreshed = app.api_client();
+    let next = refreshed.post("/api/account/token/refresh", sent).await;
+    let mut names: Vec<_> = next.json.as_object().expect("an object").keys().collect();
+    names.sort();
+    assert_eq!(names, ["access", "access_expiration", "refresh", "refresh_expiration"]);
+    assert_eq!(next.text("refresh"), refreshed.browser.cookies["refresh"]);
+    let fortnight = time::OffsetDateTime::parse(
+        next.text("refresh_expiration"),
+        &time::format_description::well_known::Rfc3339,
+    )
+    .expect("an instant")
+        - app.ctx.clock.now();
+    assert!((13..=14).contains(&fortnight.whole_days()), "{fortnight}");
+}
+
+#[on_both]
 async fn requesting_tokens_keeps_the_browser_session(env: TestEnv) {
     let app = env.app().await;
     app.session_of("ada").await;

@@ -8,6 +8,8 @@ use crate::support::exchange::{Exchange, get, post, request};
 use crate::support::{TestEnv, on_both};
 
 const JOIN: &str = "/api/account/join";
+const REGISTRATION: &str = "/api/account/registration";
+const SOCIAL_ACCOUNTS: &str = "/api/account/social";
 const LOGIN: &str = "/api/account/login";
 const MYPAGE: &str = "/api/account/mypage";
 const USER: &str = "/api/account/user";
@@ -73,6 +75,22 @@ fn joined() -> Vec<Exchange> {
             .json(joins!(r#""email":"<new>""#))
             .returns(201, WELCOME)
             .sets(SIGNED_IN),
+        post(JOIN, "ok, form-encoded")
+            .body(
+                ContentType::Form,
+                b"email=<new>&password1=correct+horse+battery&password2=correct+horse+battery\
+                  &date_of_birth=&gender=",
+            )
+            .returns(201, WELCOME)
+            .sets(SIGNED_IN),
+        post(REGISTRATION, "ok, by dj-rest-auth's own name")
+            .json(joins!(r#""email":"<new>""#))
+            .returns(201, WELCOME)
+            .sets(SIGNED_IN),
+        post("/api/account/registration/", "ok, the same with last slash")
+            .json(joins!(r#""email":"<new>""#))
+            .returns(201, WELCOME)
+            .sets(SIGNED_IN),
         post("/api/account/join/", "ok, with last slash")
             .json(joins!(r#""email":"<new>""#))
             .returns(201, WELCOME)
@@ -114,6 +132,11 @@ fn join() -> Vec<Exchange> {
             .json(joins!(r#""email":" WIRE1@EXAMPLE.com""#))
             .returns(400, r#"{"email":["User is already registered with this e-mail address."]}"#),
         post(JOIN, "empty object").json("{}").returns(400, NOTHING_TO_JOIN_WITH),
+        post(REGISTRATION, "empty object").json("{}").returns(400, NOTHING_TO_JOIN_WITH),
+        post(REGISTRATION, "duplicate address")
+            .json(joins!(r#""email":"<email>""#))
+            .returns(400, r#"{"email":["User is already registered with this e-mail address."]}"#),
+        get(REGISTRATION, "GET").returns(405, GET_NOT_ALLOWED),
         post(JOIN, "no body at all").returns(400, NOTHING_TO_JOIN_WITH),
         post(JOIN, "missing password2")
             .json(r#"{"email":"<new>","password1":"correct horse battery"}"#)
@@ -206,12 +229,6 @@ fn unreadable() -> Vec<Exchange> {
         post(JOIN, "unsupported media type")
             .body(ContentType::Plain, b"{}")
             .returns(415, UNSUPPORTED),
-        // The original takes forms too.
-        post(JOIN, "form-encoded").body(ContentType::Form, b"email=a").returns(
-            415,
-            r#"{"detail":"Unsupported media type \"application/x-www-form-urlencoded\" in request.",
-                "code":"unsupported_media_type"}"#,
-        ),
         get(JOIN, "GET").returns(405, GET_NOT_ALLOWED),
     ]
 }
@@ -247,6 +264,19 @@ fn login() -> Vec<Exchange> {
             .returns(200, LOGGED_IN)
             .sets(SIGNED_IN),
         right("ok while holding a valid access cookie").cookie("access", "<access>"),
+        post(LOGIN, "ok, form-encoded")
+            .body(ContentType::Form, b"email=<email>&password=correct+horse+battery+staple")
+            .returns(200, LOGGED_IN)
+            .sets(SIGNED_IN),
+        // The original ignores it there.
+        post(LOGIN, "ok, an address in `username`")
+            .json(r#"{"username":"<email>","password":"correct horse battery staple"}"#)
+            .returns(200, LOGGED_IN)
+            .sets(SIGNED_IN),
+        post(LOGIN, "ok, an address in `username` beside an empty `email`")
+            .json(r#"{"username":"<email>","email":"","password":"correct horse battery staple"}"#)
+            .returns(200, LOGGED_IN)
+            .sets(SIGNED_IN),
         right("good password, but the browser holds an expired access cookie")
             .cookie("access", "<access:expired>"),
         right("good password, bad Authorization header").header("Bearer rubbish"),
@@ -274,7 +304,8 @@ fn login() -> Vec<Exchange> {
         post(LOGIN, "no body at all").returns(400, NO_PASSWORD),
         without("missing address", r#"{"password":"wrong"}"#),
         without("blank address", r#"{"email":"","password":"wrong"}"#),
-        without("username in place of email", r#"{"username":"<email>","password":"wrong"}"#),
+        wrong("username in place of email", r#"{"username":"<email>","password":"wrong"}"#),
+        without("a name in place of email", r#"{"username":"ada","password":"wrong"}"#),
         post(LOGIN, "blank password")
             .json(r#"{"email":"<email>","password":""}"#)
             .returns(400, r#"{"password":["This field may not be blank."]}"#),
@@ -559,6 +590,7 @@ fn account_refresh() -> Vec<Exchange> {
             .cookie("refresh", "<refresh>")
             .returns(200, RENEWED)
             .sets("access refresh"),
+        ok("form-encoded").body(ContentType::Form, b"refresh=<refresh>"),
         post(REFRESH, "cookie used again after rotation")
             .after("renewed")
             .cookie("refresh", "<refresh>")
@@ -692,6 +724,15 @@ fn token() -> Vec<Exchange> {
     let pair = r#"{"refresh":"<jwt>","access":"<jwt>"}"#;
     vec![
         by_body("ok", GOOD_LOGIN).returns(200, pair),
+        post(PAIR, "ok, form-encoded")
+            .body(ContentType::Form, b"email=<email>&password=correct+horse+battery+staple")
+            .returns(200, pair),
+        // The original ignores it there.
+        by_body(
+            "ok, an address in `username`",
+            r#"{"username":"<email>","password":"correct horse battery staple"}"#,
+        )
+        .returns(200, pair),
         post("/api/token/", "ok, with last slash").json(GOOD_LOGIN).returns(200, pair),
         by_body("ok, bad credentials beside it", GOOD_LOGIN)
             .header("Bearer rubbish")
@@ -708,7 +749,8 @@ fn token() -> Vec<Exchange> {
         by_body("missing password", r#"{"email":"<email>"}"#).returns(400, NO_PASSWORD),
         by_body("missing address", r#"{"password":"wrong"}"#)
             .returns(400, r#"{"email":["This field is required."]}"#),
-        by_body("username in place of email", r#"{"username":"<email>","password":"wrong"}"#)
+        wrong("username in place of email", r#"{"username":"<email>","password":"wrong"}"#),
+        by_body("a name in place of email", r#"{"username":"ada","password":"wrong"}"#)
             .returns(400, r#"{"email":["This field is required."]}"#),
         by_body("blank address", r#"{"email":" ","password":"wrong"}"#)
             .returns(400, r#"{"email":["This field may not be blank."]}"#),
@@ -736,6 +778,7 @@ fn token_refresh() -> Vec<Exchange> {
     let nothing = r#"{"refresh":["This field is required."]}"#;
     vec![
         post(NEXT, "ok, in the body").json(r#"{"refresh":"<refresh>"}"#).returns(200, next),
+        post(NEXT, "form-encoded").body(ContentType::Form, b"refresh=<refresh>").returns(200, next),
         post("/api/token/refresh/", "with last slash")
             .json(r#"{"refresh":"<refresh>"}"#)
             .returns(200, next),
@@ -899,6 +942,8 @@ fn emails() -> Vec<Exchange> {
     let ok = r#"{"detail":"ok"}"#;
     let verify = "/api/account/join/verify-email";
     let resend = "/api/account/join/resend-email";
+    let registration_verify = "/api/account/registration/verify-email";
+    let registration_resend = "/api/account/registration/resend-email";
     vec![
         post(RESET, "known address").json(r#"{"email":"<email>"}"#).returns(200, sent),
         post(RESET, "unknown address").json(r#"{"email":"<new>"}"#).returns(200, sent),
@@ -925,6 +970,28 @@ fn emails() -> Vec<Exchange> {
         post(verify, "missing").json("{}").returns(400, r#"{"key":["This field is required."]}"#),
         post(resend, "known address").json(r#"{"email":"<email>"}"#).returns(200, ok),
         post(resend, "unknown address").json(r#"{"email":"<new>"}"#).returns(200, ok),
+        post(registration_verify, "bad key").json(r#"{"key":"rubbish"}"#).returns(404, NOT_FOUND),
+        post(registration_resend, "known address").json(r#"{"email":"<email>"}"#).returns(200, ok),
+        post(registration_resend, "unknown address").json(r#"{"email":"<new>"}"#).returns(200, ok),
+    ]
+}
+
+fn social_accounts() -> Vec<Exchange> {
+    let disconnect = "/api/account/social/1/disconnect";
+    let connect = "/api/account/social/myspace/connect";
+    vec![
+        get(SOCIAL_ACCOUNTS, "none connected").header("Bearer <access>").returns(200, "[]"),
+        get(SOCIAL_ACCOUNTS, "nothing sent").returns(401, NOT_PROVIDED),
+        post(disconnect, "unknown id").header("Bearer <access>").returns(404, NOT_FOUND),
+        post("/api/account/social/x/disconnect", "id not a number")
+            .header("Bearer <access>")
+            .returns(404, NOT_FOUND),
+        post(disconnect, "nothing sent").returns(401, NOT_PROVIDED),
+        post(connect, "no such provider")
+            .header("Bearer <access>")
+            .json(r#"{"access_token":"x"}"#)
+            .returns(404, NOT_FOUND),
+        post(connect, "nothing sent").json("{}").returns(401, NOT_PROVIDED),
     ]
 }
 
@@ -954,6 +1021,7 @@ async fn simplejwt_and_dj_rest_auth_clients_get_the_same_replies(env: TestEnv) {
         user(),
         users(),
         emails(),
+        social_accounts(),
         elsewhere(),
     ]
     .into_iter()

@@ -2,6 +2,7 @@
 
 mod account;
 mod compatibility;
+mod form_bodies;
 mod forward_auth;
 mod openapi;
 mod openapi_examples;

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use rocket::http::Method;
 use serde_json::{Value, json};
 
-use crate::social::social_login::with_issuer_of;
+use crate::social::social_login::{registers_as, with_issuer_of};
+use crate::support::provider::FakeProvider;
 use crate::support::{ApiClient, ApiReply, App, GOOD, NEW, TestEnv, on_both};
 
 /// The path of the issuer's metadata.
@@ -79,9 +80,76 @@ pub(super) async fn token_of(app: &App, link: &str) -> String {
     link.rsplit('/').next().expect("a token").to_owned()
 }
 
+/// The token of the last e-mail to a new user.
+async fn token_of_email(app: &App, email: &str) -> String {
+    let link = app.last_email_to(email).await.link("/account/email/verify/");
+    link.rsplit('/').next().expect("a token").to_owned()
+}
+
+/// The responses about the providers that a user connects and disconnects.
+async fn answers_about_social_accounts(app: &App, root: &mut ApiClient<'_>) -> Vec<Answer> {
+    let provider = FakeProvider::open().await;
+    let fields =
+        [("provider", "oidc"), ("slug", "two"), ("name", "Two"), ("issuer", &provider.url)];
+    registers_as(&mut root.browser, &provider, &fields).await;
+    let claims = provider.claims("mabel", app.ctx.clock.now());
+    let token = json!({ "id_token": provider.signs(&claims) });
+    let mut mabel = app.api_user("mabel").await.with_bearer();
+    let (list, connect) = ("/api/account/social", "/api/account/social/{slug}/connect");
+    let disconnect = "/api/account/social/{id}/disconnect";
+    let connected = mabel.post("/api/account/social/two/connect", token.clone()).await;
+    let listed = mabel.get(list).await;
+    let stolen = root.post("/api/account/social/two/connect", token).await;
+    let at = format!("/api/account/social/{}/disconnect", listed.json[0]["id"]);
+    let gone = mabel.post(&at, json!({})).await;
+    let unknown = mabel.post(&at, json!({})).await;
+    vec![
+        (200, Method::Post, connect, connected),
+        (400, Method::Post, connect, stolen),
+        (200, Method::Get, list, listed),
+        (200, Method::Post, disconnect, gone),
+        (404, Method::Post, disconnect, unknown),
+        (401, Method::Get, list, app.api_client().get(list).await),
+    ]
+}
+
 /// A superuser.
 pub(super) async fn root(app: &App) -> ApiClient<'_> {
     ApiClient::new(app.superuser("root").await)
+}
+
+/// A response that was got, and the status, method and path for which it should be described.
+type Answer = (u16, Method, &'static str, ApiReply);
+
+/// The responses at dj-rest-auth's names, and those of social log-in.
+async fn other_answers(app: &App, root: &mut ApiClient<'_>) -> Vec<Answer> {
+    let mut all = answers_at_the_names_of_registration(app).await;
+    for (status, reply) in answers_of_the_social_door(app, root).await {
+        all.push((status, Method::Post, "/api/account/social/{slug}", reply));
+    }
+    all.extend(answers_about_social_accounts(app, root).await);
+    all
+}
+
+async fn answers_at_the_names_of_registration(app: &App) -> Vec<Answer> {
+    let signup = "/api/account/registration";
+    let resend = "/api/account/registration/resend-email";
+    let verify = "/api/account/registration/verify-email";
+    let (post, email) = (Method::Post, "radia@example.com");
+    let body = json!({ "email": email, "password1": GOOD, "password2": GOOD });
+    let joined = app.api_client().post(signup, body.clone()).await;
+    let taken = app.api_client().post(signup, body).await;
+    let sent = app.api_client().post(resend, json!({ "email": email })).await;
+    let key = json!({ "key": token_of_email(app, email).await });
+    let verified = app.api_client().post(verify, key.clone()).await;
+    let again = app.api_client().post(verify, key).await;
+    vec![
+        (201, post, signup, joined),
+        (400, post, signup, taken),
+        (200, post, resend, sent),
+        (200, post, verify, verified),
+        (404, post, verify, again),
+    ]
 }
 
 /// The response to a log-in by a provider: the expected one, and the real one.
@@ -166,7 +234,9 @@ async fn every_field_is_read_and_required_ones_are_missed(env: TestEnv) {
             // The original asks for the password first, and then for both.
             "/api/account/login" => BTreeSet::from(["password".to_owned()]),
             // One of three is required, which is said of none of them.
-            "/api/account/social/{slug}" => BTreeSet::from(["non_field_errors".to_owned()]),
+            "/api/account/social/{slug}" | "/api/account/social/{slug}/connect" => {
+                BTreeSet::from(["non_field_errors".to_owned()])
+            }
             _ => required,
         };
         let missed = if none.status() == 400 { names(&none.json) } else { BTreeSet::new() };
@@ -248,8 +318,8 @@ async fn every_response_matches_its_schema(env: TestEnv) {
     let path = "/api/account/password/change";
     hold(post, path, 200, &ada.post(path, body).await);
 
-    for (status, reply) in answers_of_the_social_door(&app, &mut root).await {
-        hold(post, "/api/account/social/{slug}", status, &reply);
+    for (status, method, path, reply) in other_answers(&app, &mut root).await {
+        hold(method, path, status, &reply);
     }
 
     let (users, one) = ("/api/users", "/api/users/{id}");

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{ApiClient, App, GOOD, NEW, TestEnv, on_both};
 
 /// Every place that takes a body.
-const PLACES: [(Method, &str); 17] = [
+const PLACES: [(Method, &str); 22] = [
     (Method::Post, "/api/token"),
     (Method::Post, "/api/token/refresh"),
     (Method::Post, "/api/token/verify"),
@@ -20,6 +20,11 @@ const PLACES: [(Method, &str); 17] = [
     (Method::Post, "/api/account/password/reset/confirm"),
     (Method::Post, "/api/account/join/verify-email"),
     (Method::Post, "/api/account/join/resend-email"),
+    (Method::Post, "/api/account/registration"),
+    (Method::Post, "/api/account/registration/verify-email"),
+    (Method::Post, "/api/account/registration/resend-email"),
+    (Method::Post, "/api/account/social/id/connect"),
+    (Method::Post, "/api/account/social/1/disconnect"),
     (Method::Patch, "/api/account/user"),
     (Method::Post, "/api/users"),
     (Method::Patch, "/api/users/1"),
@@ -50,10 +55,13 @@ async fn every_route_takes_one_small_json_object(env: TestEnv) {
     let large = format!(r#"{{"email":"{}"}}"#, "a".repeat(16 * 1024)).into_bytes();
     let deep = [b"{\"a\":".repeat(2000), b"1".to_vec(), b"}".repeat(2000)].concat();
     for place in PLACES {
-        for kind in [ContentType::Plain, ContentType::Form, ContentType::XML, ContentType::FormData]
-        {
+        for kind in [ContentType::Plain, ContentType::XML, ContentType::GIF] {
             let answer = knocks(&ada, place, kind, b"{\"email\":\"a\"}").await;
             assert_eq!(answer, (415, "unsupported_media_type".into()), "{place:?}");
+        }
+        for kind in [ContentType::Form, ContentType::FormData] {
+            let answer = knocks(&ada, place, kind, b"email=a").await;
+            assert_eq!(answer, (403, "csrf_failed".into()), "{place:?} with cookies");
         }
         let answer = knocks(&ada, place, ContentType::JSON, &large).await;
         assert_eq!(answer, (413, "request_too_large".into()), "{place:?}");

@@ -138,10 +138,15 @@ async fn a_cross_site_origin_uses_tokens_and_no_cookies(env: TestEnv) {
     let mut client = from(&app, CROSS_SITE);
     for path in [
         "/api/account/login",
+        "/api/account/login/",
+        "/api/account/%6Cogin",
         "/api/account/join",
+        "/api/account/registration",
+        "/api/account/registration/",
         "/api/account/logout",
         "/api/account/token/refresh",
         "/api/account/social/kakao",
+        "/api/account/social/kakao/",
     ] {
         let reply = client.post(path, credentials()).await;
         assert_eq!((reply.status(), reply.code()), (403, "csrf_failed"), "{path}");
@@ -152,6 +157,10 @@ async fn a_cross_site_origin_uses_tokens_and_no_cookies(env: TestEnv) {
     assert_eq!(client.post("/api/account/password/reset", reset).await.status(), 200);
 
     let mut client = client.with_bearer();
+    for path in ["/api/account/social/none/connect", "/api/account/social/1/disconnect"] {
+        let reply = client.post(path, json!({ "access_token": "x" })).await;
+        assert_eq!(reply.status(), 404, "{path} sets no cookie");
+    }
     let renamed = client.patch("/api/account/user", json!({ "name": "Ada" })).await;
     assert_eq!(renamed.status(), 200);
 

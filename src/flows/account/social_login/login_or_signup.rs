@@ -131,7 +131,7 @@ async fn finish(
     info: &RequestInfo,
 ) -> Result<(), DbError> {
     rate_limit::refund(ctx, &transaction, info).await?;
-    sessions::commit_replacing_session(ctx, transaction, login.before).await?;
+    sessions::commit_replacing_session(ctx, transaction, tokens.user, login.before).await?;
     tracing::info!(
         user.id = tokens.user.0, session.id = %tokens.session, provider = login.provider.slug(),
         request.id = info.request_id, "logged in by a provider"
