@@ -19,7 +19,7 @@ impl FromParam<'_> for LinkToken {
     fn from_param(param: &str) -> Result<Self, Self::Error> {
         // Mail programs that make a link of plain text sometimes add the full stop, the bracket or
         // the quotation mark behind it. No token ends in one.
-        let is_glued = |letter: char| !letter.is_ascii_alphanumeric() && !"-_".contains(letter);
+        let is_glued = |c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c);
         Ok(Self(Secret::new(param.trim_end_matches(is_glued).to_owned())))
     }
 }
