@@ -113,7 +113,7 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Providers of social log-in that are registered by settings.
     pub social: Vec<ClientRegistration>,
-    /// Whether browsers are told that sub-domains of the site are https too.
+    /// Whether responses say (HSTS) that sub-domains of the site are https too.
     pub hsts_include_subdomains: bool,
     /// Files of settings that hold a secret.
     pub secret_files: Vec<PathBuf>,

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::db::DbError;
 use crate::types::{Language, Profile, ProfileField, RequestInfo, User, UserId};
 
-/// Changes a profile, and returns the user as they are then; `None` when the account is gone.
+/// Changes a profile, and returns the user as they are then; `None` when there is no such account any more.
 pub async fn update(
     ctx: &Context,
     id: UserId,
