@@ -248,7 +248,7 @@ impl FormPage<BulkSubject> for BulkForm {
             has_more: preview.count != MatchCount::Exactly(listed),
             sample: &preview.sample,
             skipped: (preview.skipped > 0)
-                .then(|| with_commas(preview.skipped as u64))
+                .then(|| with_commas(preview.skipped))
                 .map(|count| page.t_with("admin.bulk.will_be_left_out", "count", count)),
             subject,
             form,
