@@ -36,7 +36,11 @@ fn value(name: &str) -> Option<Value> {
         "code_verifier" => json!("the verifier of that code, if the request had a challenge"),
         "pk" | "id" => json!(1),
         "url" => json!("https://accounts.example.com/api/users/1/"),
-        "created_at" | "updated_at" | "last_login_at" => json!("2026-01-02T03:04:05Z"),
+        "provider" => json!("google"),
+        "uid" => json!("110248495921238986420"),
+        "created_at" | "updated_at" | "last_login_at" | "last_login" | "date_joined" => {
+            json!("2026-01-02T03:04:05Z")
+        }
         "access_expiration" => json!("2026-01-02T03:09:05Z"),
         "next" | "previous" => Value::Null,
         _ => return None,

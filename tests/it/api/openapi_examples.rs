@@ -93,6 +93,7 @@ async fn every_example_fits_its_schema(env: TestEnv) {
             || what.as_str() == "GET /api/openapi.json 200"
             || what.ends_with(" 401")
             || what.as_str() == "DELETE /api/users/{id} 400"
+            || what.as_str() == "POST /api/account/social/{id}/disconnect 400"
     };
     let unexplained: Vec<_> = without.iter().filter(|what| !is_explained(what)).collect();
     assert!(unexplained.is_empty(), "{unexplained:?}");
@@ -125,6 +126,15 @@ async fn the_server_accepts_every_example(env: TestEnv) {
     examples.succeeds(ada, "POST", "/api/account/join/resend-email", json!({})).await;
     let key = json!({ "key": token_of(&app, "/account/email/verify/").await });
     examples.succeeds(ada, "POST", "/api/account/join/verify-email", key).await;
+    let (registration, mut eve) = ("/api/account/registration", app.api_client());
+    let email = json!({ "email": "eve@example.com" });
+    examples.succeeds(&mut eve, "POST", registration, email.clone()).await;
+    let resend = format!("{registration}/resend-email");
+    examples.succeeds(&mut eve, "POST", &resend, email).await;
+    let link = app.last_email_to("eve@example.com").await.link("/account/email/verify/");
+    let key = json!({ "key": link.rsplit('/').next().expect("a token") });
+    let verify = format!("{registration}/verify-email");
+    examples.succeeds(&mut eve, "POST", &verify, key).await;
     examples.succeeds(ada, "POST", "/api/account/password/change", json!({})).await;
     examples.succeeds(ada, "POST", "/api/account/password/reset", json!({})).await;
     let token = json!({ "token": token_of(&app, "/account/password/reset/").await });
@@ -142,6 +152,10 @@ async fn the_server_accepts_every_example(env: TestEnv) {
     provider.says("/token", 500, "");
     let (social, at) = ("/api/account/social/{slug}", "/api/account/social/id");
     let reply = examples.send(program, ("POST", social), json!({}), at).await;
+    assert_eq!(reply.status(), 503, "the provider was asked: {}", reply.page.text());
+    let connect = "/api/account/social/{slug}/connect";
+    let at = "/api/account/social/id/connect";
+    let reply = examples.send(&mut eve, ("POST", connect), json!({}), at).await;
     assert_eq!(reply.status(), 503, "the provider was asked: {}", reply.page.text());
     let refresh = json!({ "refresh": next.text("refresh") });
     examples.succeeds(program, "POST", "/api/account/logout", refresh).await;
