@@ -42,6 +42,7 @@ fn value(name: &str) -> Option<Value> {
             json!("2026-01-02T03:04:05Z")
         }
         "access_expiration" => json!("2026-01-02T03:09:05Z"),
+        "refresh_expiration" => json!("2026-01-16T03:04:05Z"),
         "next" | "previous" => Value::Null,
         _ => return None,
     })

@@ -38,7 +38,7 @@ fn a_site_without_a_superuser_passes_with_a_note() {
 fn unsafe_settings_fail() {
     let secret = "0123456789abcdef".repeat(4);
     for (settings, english, korean) in [
-        (&[("PASSWORD_HASH", "m=8,t=1,p=1")][..], "m=8,t=1,p=1, which is cheaper", "m=8,t=1,p=1"),
+        (&[("PASSWORD_HASH", "m=8,t=1,p=1")][..], "m=8,t=1,p=1, which is weaker", "m=8,t=1,p=1"),
         (
             &[("PUBLIC_URL", "http://gate.example"), ("ALLOW_HTTP", "true")],
             "public_url is http",
