@@ -27,10 +27,10 @@ pub(crate) fn insert_users(database_url: &str) {
     let sql = format!(
         "INSERT INTO users \
          (email, email_canonical, password_hash, is_staff, is_superuser, created_at, updated_at) \
-         WITH RECURSIVE people (number) AS \
-         (SELECT 0 UNION ALL SELECT number + 1 FROM people WHERE number < {last}) \
+         WITH RECURSIVE numbers (number) AS \
+         (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < {last}) \
          SELECT 'person' || number || '@example.com', 'person' || number || '@example.com', \
-         '{hash}', number = 0, number = 0, 0, 0 FROM users"
+         '{hash}', number = 0, number = 0, 0, 0 FROM numbers"
     );
     let work = async {
         let database = Database::connect(database_url).await?;

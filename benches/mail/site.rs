@@ -16,10 +16,10 @@ pub(crate) const USERS: u32 = 10_000;
 
 const INSERT_USERS: &str = "INSERT INTO users \
      (email, email_canonical, is_staff, is_superuser, created_at, updated_at) \
-     WITH RECURSIVE people(number) AS \
-     (SELECT 0 UNION ALL SELECT number + 1 FROM people WHERE number < $1 - 1) \
+     WITH RECURSIVE numbers(number) AS \
+     (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < $1 - 1) \
      SELECT 'person' || number || '@example.com', 'person' || number || '@example.com', \
-     number = 0, number = 0, 0, 0 FROM users";
+     number = 0, number = 0, 0, 0 FROM numbers";
 
 /// A folder with a database on the disk of the target directory: a system's temporary folder is often
 /// memory, where a commit costs nothing.
