@@ -159,6 +159,10 @@ paths! {
 /// Returns what is at a path; `None` if it is none of ours.
 #[must_use]
 pub fn kind_of(path: &str) -> Option<Kind> {
+    // Every page asks about its own path, and most have no parameter.
+    if let Some(pattern) = ALL.iter().find(|pattern| pattern.path == path) {
+        return Some(pattern.kind);
+    }
     let matching = ALL.iter().filter(|pattern| is_match(pattern.path, path));
     // `/admin/users/new` matches `/admin/users/<id>` too: fewer parameters win, as in Rocket.
     matching.min_by_key(|pattern| pattern.path.matches('<').count()).map(|pattern| pattern.kind)
@@ -172,6 +176,12 @@ fn is_match(pattern: &str, path: &str) -> bool {
         .all(|(part, segment)| part == segment || (part.starts_with('<') && !segment.is_empty()));
     // `zip` ends with the shorter one.
     is_same && pattern.split('/').count() == path.split('/').count()
+}
+
+/// Returns whether a path is a place or below it.
+#[must_use]
+pub fn is_at_or_below(path: &str, place: &str) -> bool {
+    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Puts values in the place of the parameters, in their order.

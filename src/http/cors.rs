@@ -29,9 +29,7 @@ const PREFLIGHT_MAX_AGE: &str = "7200";
 
 /// Returns whether a path is for programs: the API, the well-known documents and the health checks.
 pub(super) fn is_for_programs(path: &str) -> bool {
-    ["/api", "/.well-known", "/health"].iter().any(|prefix| {
-        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    ["/api", "/.well-known", "/health"].iter().any(|place| paths::is_at_or_below(path, place))
 }
 
 /// Returns the request's origin if `allowed_origins` lists it.

@@ -16,8 +16,7 @@ use crate::sessions::AccessError;
 pub(super) type Rejection = (Status, &'static str);
 
 pub(super) fn is_api(request: &Request<'_>) -> bool {
-    let path = request.uri().path().as_str();
-    path == "/api" || path.starts_with("/api/")
+    paths::is_at_or_below(request.uri().path().as_str(), paths::API_REFERENCE)
 }
 
 /// Returns whether the browser says that a request comes from elsewhere. Browsers that say nothing
@@ -60,18 +59,13 @@ pub(super) async fn rejection_of_foreign(
         Some(_) if sets_cookies(request) => Some(FOREIGN),
         Some(_) if !has_cookies => None,
         // Neither reads nor sets a cookie, so no browser lends the request any power.
-        None if !has_cookies && is_token_endpoint(path) => None,
+        None if !has_cookies && paths::is_at_or_below(path, paths::API_TOKEN) => None,
         _ => rejection_without_bearer(ctx, request).await,
     }
 }
 
 /// How a foreign request is refused.
 const FOREIGN: Rejection = (Status::Forbidden, "foreign_origin");
-
-fn is_token_endpoint(path: &str) -> bool {
-    let rest = path.strip_prefix(paths::API_TOKEN);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
 
 /// Returns the status that refuses a form sent to the API. Every page can make a browser send a form, and
 /// with it the user's cookies, so it needs a Bearer token, which no page of another site can add, or no
