@@ -1,7 +1,7 @@
 //! Log-in with a password.
 //!
 //! Every mistake that a stranger can make (the address, the password) costs the same work and gets the
-//! same answer. Any other obstacle is revealed only after the right password.
+//! same answer. Any other reason for a refusal is revealed only after the right password.
 
 use std::time::Duration;
 
@@ -133,7 +133,7 @@ pub async fn with_password(
     Ok(Login { tokens, deletion_cancelled })
 }
 
-/// Returns whether the only obstacle is that the address must be verified first.
+/// Returns whether the only reason against a log-in is that the address must be verified first.
 fn is_unverified(ctx: &Context, account: &Account) -> bool {
     account.is_active && must_verify_email(ctx, account)
 }
